@@ -1,0 +1,68 @@
+# Everything runs in .venv, which the first target that needs it creates; a second run starts at once.
+# Needs: python3 >= 3.11 with venv, git, make. `make PYTHON=python3.12 test` chooses another interpreter.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+CODE   := server oasis_train tests docs
+
+.PHONY: help demo test check docs bench clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "OASIS needs Python 3.11 or newer, this is %s. Choose one: make PYTHON=python3.12 ..." % sys.version.split()[0])'
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo 'This Python has no venv module. On Debian: apt install python3-venv' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The stamps are younger than what they were made from, so an edit of pyproject.toml installs again.
+$(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+# The demo's workspace is the standard library of the running Python; its index lies in .venv/demo-cache,
+# so that the index in your own cache folder is not touched.
+DEMO := OASIS_CACHE_DIR=$(VENV)/demo-cache $(BIN)/oasis
+STDLIB = "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
+
+demo: $(VENV)/.installed ## Index Python's standard library and answer three questions
+	@$(DEMO) index $(STDLIB)
+	@for question in \
+	    'how similar are two sequences, as a ratio' \
+	    'delete a temporary directory when the with block ends' \
+	    'read the body of an HTTP response sent in chunks'; \
+	do \
+	    printf '\n> oasis search "%s"\n\n' "$$question"; \
+	    $(DEMO) search "$$question" $(STDLIB) -n 3 || exit 1; \
+	done
+
+test: $(VENV)/.installed-dev ## Run every check and every test
+	$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest -q
+
+check: $(VENV)/.installed-dev ## What to run before a commit: all checks and the unit tests
+	$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest -q tests/unit
+
+.PHONY: lint
+lint: $(VENV)/.installed-dev ## Format, lint, types, import contracts, generated documentation
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python docs/generate.py --check
+
+docs: $(VENV)/.installed-dev ## Write the generated parts of the documentation
+	$(BIN)/python docs/generate.py
+
+bench: $(VENV)/.installed-dev ## Measure speed and memory on real code (figures of the README)
+	$(BIN)/python tests/bench/run.py
+
+clean: ## Remove .venv, the demo's index and every cache of the tools
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,138 @@
+"""Rows of a corpus as bags of token ids: what a static model sees of a function, from several sides.
+
+A query view is the first sentence, all of the documentation, or the name in words; the code view is the code,
+with or without the sentences that no query view holds. All bags are flat arrays, so that a batch of any rows is
+one gather.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oasis_search.encoder.tokens import TokenIds
+from oasis_search.syntax.words import identifiers
+from oasis_train.corpus import Row
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float32]
+
+PHRASES = (
+    "",
+    "how to",
+    "{language}",
+    "how to {language}",
+    "{language} how to",
+    "how do i in {language}",
+    "{language} function to",
+    "what is the way to",
+    "code that",
+    "function that",
+    "in {language}",
+    "using {language}",
+)
+"""Words that people put around what they ask; a model must learn that they say little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bags:
+    """Many bags of tokens, one after the other."""
+
+    ids: NDArray[np.int32]
+    weights: Floats
+    """Damped frequency of each id within its bag."""
+    offsets: Ints
+    """Bag i is [offsets[i], offsets[i + 1])."""
+
+    def take(self, bags: Ints) -> tuple[Ints, Floats, Ints]:
+        """(ids, weights, start of each bag) of the named bags, in that order."""
+        starts = self.offsets[bags]
+        lengths = self.offsets[bags + 1] - starts
+        ends = np.cumsum(lengths)
+        begins = ends - lengths
+        flat = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - begins, lengths)
+        return self.ids[flat].astype(np.int64), self.weights[flat], begins
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """Everything that training needs of a corpus."""
+
+    code: Bags
+    code_without_name: Bags
+    first: Bags
+    """First sentence of the documentation."""
+    full: Bags
+    """All of the documentation."""
+    rest: Bags
+    """The documentation after its first sentence, weighted as code."""
+    name: Bags
+    """Container and name in words."""
+    phrases: Bags
+    """`PHRASES` for every language: bag language * len(PHRASES) + phrase."""
+    language: NDArray[np.int32]
+    repository: NDArray[np.int32]
+    doc_key: NDArray[np.int64]
+    """Equal for equal documentation."""
+    code_key: NDArray[np.int64]
+    """Equal for equal bags of code."""
+
+
+def build_views(rows: Sequence[Row], vocabulary: Sequence[str], code_damping: float) -> Views:
+    """Tokenise all rows once; queries are not damped."""
+    token_ids = TokenIds(vocabulary)
+    languages = sorted({row.language for row in rows})
+    repositories = {name: index for index, name in enumerate(sorted({row.repository for row in rows}))}
+
+    def bags(texts: Iterable[str], damping: float) -> Bags:
+        return _bags((_count(text, token_ids) for text in texts), damping)
+
+    def code_bags() -> tuple[Bags, Bags]:
+        full, bare = [], []
+        for row in rows:
+            counts = _count(row.code, token_ids)
+            own = _count(row.name, token_ids)
+            full.append(counts)
+            bare.append({token: count for token, count in counts.items() if token not in own})
+        return _bags(full, code_damping), _bags(bare, code_damping)
+
+    code, bare = code_bags()
+    docs = [row.doc.partition("\n") for row in rows]
+    phrases = (phrase.format(language=language) for language in languages for phrase in PHRASES)
+    return Views(
+        code=code,
+        code_without_name=bare,
+        first=bags((first for first, _, _ in docs), 1.0),
+        full=bags((row.doc for row in rows), 1.0),
+        rest=bags((rest for _, _, rest in docs), code_damping),
+        name=bags((f"{row.container} {row.name}" for row in rows), 1.0),
+        phrases=bags(phrases, 1.0),
+        language=np.array([languages.index(row.language) for row in rows], dtype=np.int32),
+        repository=np.array([repositories[row.repository] for row in rows], dtype=np.int32),
+        doc_key=np.array([hash(row.doc.lower()) for row in rows], dtype=np.int64),
+        code_key=np.array([hash(code.ids[a:b].tobytes()) for a, b in _ranges(code)], dtype=np.int64),
+    )
+
+
+def _count(text: str, token_ids: TokenIds) -> dict[int, int]:
+    counts: Counter[int] = Counter()
+    for identifier in identifiers(text):
+        counts.update(token_ids[identifier])
+    return counts
+
+
+def _bags(counts_of_texts: Iterable[dict[int, int]], damping: float) -> Bags:
+    ids: list[NDArray[np.int32]] = []
+    weights: list[Floats] = []
+    lengths = [0]
+    for counts in counts_of_texts:
+        ids.append(np.fromiter(counts.keys(), np.int32, len(counts)))
+        weights.append(np.fromiter(counts.values(), np.float32, len(counts)) ** np.float32(damping))
+        lengths.append(len(counts))
+    return Bags(np.concatenate(ids), np.concatenate(weights), np.cumsum(lengths))
+
+
+def _ranges(bags: Bags) -> Iterable[tuple[int, int]]:
+    return zip(bags.offsets[:-1].tolist(), bags.offsets[1:].tolist(), strict=True)

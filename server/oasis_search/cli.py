@@ -1,0 +1,82 @@
+"""The command `oasis`: picks the verb, and turns every outcome into a sentence and an exit status.
+
+Results go to stdout, everything else to stderr. Nothing heavy is imported before a verb needs it, so
+that `--help`, `--version` and a typing mistake answer at once. Ctrl-C and a closed pipe end quietly.
+"""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from oasis_search.errors import OasisError
+from oasis_search.terminal.parser import build_parser, parse
+from oasis_search.terminal.text import shown_path, take_every_character
+
+EXIT_FOUND = 0
+EXIT_NONE = 1
+EXIT_ERROR = 2
+EXIT_INTERRUPTED = 130
+"""128 + SIGINT, as shells count."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; the value is the exit status."""
+    arguments = parse(sys.argv[1:] if argv is None else argv)
+    if arguments.verb is None:
+        build_parser().print_help(sys.stderr)
+        return EXIT_ERROR
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=arguments.log_level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    take_every_character(sys.stdout)
+    try:
+        status = _run(arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader has what it wanted (`| head`). Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FOUND
+    except OasisError as error:
+        sys.stderr.write(f"oasis: {shown_path(str(error))}\n")
+        return EXIT_ERROR
+    return status
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.verb == "serve":
+        return _serve(arguments.tcp)
+    from oasis_search.terminal import verbs
+
+    match arguments.verb:
+        case "index":
+            verbs.index(arguments.folder, is_rebuild=arguments.rebuild)
+            return EXIT_FOUND
+        case "search":
+            return EXIT_FOUND if verbs.search(arguments) else EXIT_NONE
+        case "status":
+            verbs.status(arguments.folder, as_json=arguments.json)
+            return EXIT_FOUND
+        case "doctor":
+            return EXIT_FOUND if verbs.doctor(arguments.folder, as_json=arguments.json) else EXIT_NONE
+        case "models":
+            verbs.models(arguments.action, arguments.name, as_json=arguments.json)
+            return EXIT_FOUND
+        case verb:
+            raise AssertionError(f"the parser let an unknown verb through: {verb}")
+
+
+def _serve(tcp: str) -> int:
+    # The server answers its client before it imports anything heavy, so nothing is imported here either.
+    from oasis_search.lsp import serve
+
+    return serve(tcp or None)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""`workspace/executeCommand`: the same answers for clients that cannot send custom requests."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+
+from oasis_search.errors import SettingError
+from oasis_search.lsp import protocol
+
+if TYPE_CHECKING:
+    from oasis_search.lsp.server import OasisServer
+
+
+class Commands:
+    """Every command of the table in protocol.py."""
+
+    def __init__(self, server: "OasisServer") -> None:
+        self._server = server
+        server.on_command(protocol.SEARCH_COMMAND, self._search)
+        server.on_command(protocol.STATUS_COMMAND, self._status)
+        server.on_command(protocol.REINDEX_COMMAND, self._reindex)
+        server.on_command(protocol.PAUSE_COMMAND, self._pause)
+        server.on_command(protocol.RESUME_COMMAND, self._resume)
+
+    async def _search(self, *arguments: object) -> protocol.SearchResult:
+        result = await self._server.search.answer(_search_params(arguments))
+        client = self._server.client
+        if client.ignores_command_results and client.has_show_document and result["hits"]:
+            self._server.spawn("show", self._show(result["hits"][0]))
+        return result
+
+    async def _show(self, hit: protocol.SearchHit) -> None:
+        start = hit["selectionRange"]["start"]
+        position = types.Position(start["line"], start["character"])
+        await self._server.window_show_document_async(
+            types.ShowDocumentParams(hit["uri"], take_focus=True, selection=types.Range(position, position))
+        )
+
+    async def _status(self, *_arguments: object) -> protocol.StatusResult:
+        return await self._server.status.answer()
+
+    async def _reindex(self, folder: object = None, *_arguments: object) -> None:
+        if folder is not None and not isinstance(folder, str):
+            raise SettingError(f"{folder!r} is not the URI of a workspace folder.")
+        root = self._server.folders.root_of(folder) if folder is not None else None
+        await self._server.engine.control(lambda session: session.reindex(root))
+
+    async def _pause(self, *_arguments: object) -> None:
+        await self._server.engine.control(lambda session: session.pause())
+
+    async def _resume(self, *_arguments: object) -> None:
+        await self._server.engine.control(lambda session: session.resume())
+
+
+def _search_params(arguments: tuple[object, ...]) -> object:
+    if len(arguments) == 1 and isinstance(arguments[0], Mapping):
+        return arguments[0]
+    if not arguments or len(arguments) > 2:
+        raise SettingError(f"{protocol.SEARCH_COMMAND} takes one object, or a query and perhaps a limit.")
+    return dict(zip(("query", "limit"), arguments, strict=False))

@@ -1,0 +1,149 @@
+"""The ranking signals: small functions from candidates to what they add, each with a weight in `weights.py`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oasis_search.index.lexical import units_with
+from oasis_search.index.snapshot import Snapshot
+from oasis_search.search.analysis import Analysis
+from oasis_search.search.fusion import Candidates
+from oasis_search.search.roles import Role, asked_roles, roles_of
+from oasis_search.search.weights import Weights
+from oasis_search.syntax.words import split_identifier, stem
+
+Column = NDArray[np.float32]
+"""(c,) one number a candidate."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Files:
+    """The files of the candidates."""
+
+    numbers: NDArray[np.int32]
+    """(f,) as `Snapshot.file_ids` gives them, ascending."""
+    of_candidate: NDArray[np.intp]
+    """(c,) row in `numbers`."""
+    paths: tuple[str, ...]
+    languages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verdict:
+    """What the signals say of each candidate."""
+
+    files: Files
+    scores: Column
+    definition: Column
+    path_words: Column
+    coherence: Column
+    factors: Column
+    roles: tuple[tuple[Role, ...], ...]
+    """(f,) roles that moved a file down."""
+
+
+def judge(snapshot: Snapshot, analysis: Analysis, candidates: Candidates, weights: Weights) -> Verdict:
+    """All signals together: score = (fused + what the signals add) * factors."""
+    files = files_of(snapshot, candidates)
+    together = coherence(candidates, files, weights)
+    defines = definition(snapshot, analysis, candidates, weights)
+    named = path_words(analysis, files, weights)
+    factors, moved = demotion(snapshot, analysis, candidates, files, weights)
+    scores = (candidates.fused + together + defines + named) * factors
+    return Verdict(files, scores, defines, named, together, factors, tuple(moved))
+
+
+def files_of(snapshot: Snapshot, candidates: Candidates) -> Files:
+    """The files of the candidates."""
+    numbers, rows = np.unique(snapshot.file_ids[candidates.units], return_inverse=True)
+    listed = numbers.tolist()
+    return Files(
+        numbers,
+        rows,
+        tuple(map(snapshot.path_of_file, listed)),
+        tuple(map(snapshot.language_of_file, listed)),
+    )
+
+
+def definition(snapshot: Snapshot, analysis: Analysis, candidates: Candidates, weights: Weights) -> Column:
+    """Units that define a name of the query: certainty of the name, full when it is spelled alike."""
+    gain = np.zeros(len(candidates.units), np.float32)
+    weight = weights.definition if analysis.is_symbol else 2 * weights.mention
+    for symbol in analysis.symbols:
+        defining = np.flatnonzero(np.isin(candidates.units, units_with(snapshot, symbol.term)))
+        for at in defining.tolist():
+            exact = snapshot.name_of(int(candidates.units[at])) == symbol.spelling
+            share = symbol.certainty * (1.0 if exact or not symbol.spelling else 0.6)
+            gain[at] = max(gain[at], weight * share)
+    return gain
+
+
+def path_words(analysis: Analysis, files: Files, weights: Weights) -> Column:
+    """Share of the query's words that the names of the file and of its folder have, by file."""
+    shares = np.array([_matched_share(path, analysis.words) for path in files.paths], np.float32)
+    return weights.stem * shares[files.of_candidate]
+
+
+def coherence(candidates: Candidates, files: Files, weights: Weights) -> Column:
+    """For the best candidate of each file: the sum over its candidates against that of the best file."""
+    sums = np.bincount(files.of_candidate, candidates.fused, len(files.numbers))
+    gain = np.zeros(len(candidates.units), np.float32)
+    best = best_of_each(files.of_candidate, candidates.fused)
+    gain[best] = weights.coherence * sums[files.of_candidate[best]] / max(sums.max(initial=0.0), 1e-9)
+    return gain
+
+
+def demotion(
+    snapshot: Snapshot, analysis: Analysis, candidates: Candidates, files: Files, weights: Weights
+) -> tuple[Column, list[tuple[Role, ...]]]:
+    """Factor of each candidate, and the roles that moved each file."""
+    asked = asked_roles(analysis.words)
+    moved = [
+        tuple(role for role in roles_of(path, language) if role.name not in asked)
+        for path, language in zip(files.paths, files.languages, strict=True)
+    ]
+    of_files = np.array([_factor(roles, named=True) for roles in moved], np.float32)
+    of_runs = np.array([_factor(roles, named=False) for roles in moved], np.float32)
+    factors = of_files[files.of_candidate]
+    differing = np.flatnonzero((of_files != of_runs)[files.of_candidate])
+    for at in differing.tolist():
+        if not snapshot.name_of(int(candidates.units[at])):
+            factors[at] = of_runs[files.of_candidate[at]]
+    return factors**weights.demotion, moved
+
+
+def best_of_each(groups: NDArray[np.intp], scores: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Row of the highest score of each group; the first of equals."""
+    order = np.lexsort((np.arange(len(groups)), -scores, groups))
+    return order[np.flatnonzero(np.diff(groups[order], prepend=-1))]
+
+
+def _factor(roles: Sequence[Role], *, named: bool) -> float:
+    factor = 1.0
+    for role in roles:
+        if not (role.anonymous and named):
+            factor *= role.factor
+    return factor
+
+
+def _matched_share(path: str, words: Sequence[str]) -> float:
+    stems = _path_stems(path)
+    matched = sum(word in stems or _shares_prefix(word, stems) for word in words)
+    return matched / len(words) if words else 0.0
+
+
+def _shares_prefix(word: str, stems: frozenset[str]) -> bool:
+    return len(word) > 2 and any(
+        len(other) > 2 and (other.startswith(word) or word.startswith(other)) for other in stems
+    )
+
+
+@lru_cache(maxsize=1 << 15)
+def _path_stems(path: str) -> frozenset[str]:
+    """Stems of the words in the file's own name without its ending, and in its folder's."""
+    *folders, name = path.split("/")
+    near = (name.partition(".")[0] or name, *folders[-1:])
+    return frozenset(stem(word) for piece in near for word in split_identifier(piece))

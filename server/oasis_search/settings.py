@@ -1,0 +1,112 @@
+"""Every setting, once: one tree of frozen dataclasses with a docstring under each field.
+
+The README table, `--help` and the editors' settings pages are generated from here. Everything works with
+none set. Parsing never fails: a bad value gives the default and a sentence that names it.
+"""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSettings:
+    """What is indexed and how hard the machine works for it."""
+
+    enabled: bool = True
+    """Index the open folders; off leaves the server idle."""
+    workers: int = 0
+    """Processes that read and cut files; 0 chooses by the number of cores (at most 4)."""
+    max_file_kb: int = 2048
+    """Files over this many kilobytes are skipped and counted."""
+    exclude: tuple[str, ...] = ()
+    """Extra patterns to leave out, in gitignore syntax."""
+    include: tuple[str, ...] = ()
+    """Patterns to index even when an ignore rule leaves them out, in gitignore syntax."""
+    watch: bool = True
+    """Watch the folders for changes when the editor does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """How questions are answered."""
+
+    limit: int = 20
+    """Hits in an answer when the request does not say."""
+    model: str = "static"
+    """Encoder: a shipped model's name or a model folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings."""
+
+    index: IndexSettings = field(default_factory=IndexSettings)
+    search: SearchSettings = field(default_factory=SearchSettings)
+    cache_dir: str = ""
+    """Where the index lives; empty means the user's cache folder."""
+
+
+def parse_settings(options: object) -> tuple[Settings, tuple[str, ...]]:
+    """Settings from an editor's JSON, and a sentence for every value that was not usable.
+
+    Keys are camelCase or snake_case; an unknown key, a wrong type or a negative number is named and ignored.
+    """
+    problems: list[str] = []
+    if options is None:
+        return Settings(), ()
+    if not isinstance(options, Mapping):
+        return Settings(), (f"The options are {type(options).__name__}, not an object; defaults are used.",)
+    return _build(Settings, options, "", problems), tuple(problems)
+
+
+def _build(kind: type[_T], options: Mapping[str, object], prefix: str, problems: list[str]) -> _T:
+    fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    hints = typing.get_type_hints(kind)
+    values: dict[str, object] = {}
+    for raw, value in options.items():
+        key = "".join("_" + c.lower() if c.isupper() else c for c in str(raw))
+        if key not in fields:
+            problems.append(f'Unknown option "{prefix}{raw}" is ignored.')
+            continue
+        hint = hints[key]
+        if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+            if isinstance(value, Mapping):
+                values[key] = _build(hint, value, f"{prefix}{raw}.", problems)
+            elif value is not None:
+                problems.append(f'Option "{prefix}{raw}" must be an object; its defaults are used.')
+            continue
+        parsed = _parse_value(hint, value)
+        if parsed is None:
+            expected = _describe(hint)
+            problems.append(f'Option "{prefix}{raw}" is {value!r}, not {expected}; its default is used.')
+        else:
+            values[key] = parsed
+    return kind(**values)
+
+
+def _parse_value(hint: object, value: object) -> object | None:
+    if hint is bool:
+        return value if isinstance(value, bool) else None
+    if hint is int:
+        return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    if hint is str:
+        return value if isinstance(value, str) else None
+    if isinstance(hint, types.GenericAlias):
+        if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+            return tuple(value)
+        return None
+    raise AssertionError(f"no parser for settings of type {hint}")
+
+
+def _describe(hint: object) -> str:
+    if hint is bool:
+        return "true or false"
+    if hint is int:
+        return "a whole number of 0 or more"
+    return "a text" if hint is str else "a list of texts"

@@ -1,0 +1,155 @@
+"""From the matches of a query to a tree of definitions, without looking at any other node.
+
+The queries (`queries/*.scm`) say what is a definition, where its name and its body are, and which nodes are
+names of calls. A definition that two patterns match (`export const f = ...`, a decorated function) is known
+by the position of its name: the widest range is the unit.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tree_sitter import Node, Query, QueryCursor
+
+Role = Literal["function", "method", "class", "module", "namespace", "package"]
+"""Captures that mark a definition; `module` becomes a class or a namespace by what is in it, a `package`
+reaches from its statement to the next one or to the end of the file."""
+
+_ROLES: tuple[Role, ...] = ("function", "method", "class", "module", "namespace", "package")
+
+
+@dataclass(slots=True)
+class Definition:
+    """A node that defines a name, and the definitions inside it."""
+
+    role: Role
+    start: int
+    end: int
+    head: int
+    """Where the signature begins, decorators left aside."""
+    name_start: int
+    name_end: int
+    body: int
+    """Start of the body, -1 without one."""
+    container: str
+    """Dotted container that the node itself names (`Foo::bar`, a Go receiver), else empty."""
+    children: list["Definition"] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """All that a query says about one file, in source order."""
+
+    definitions: list[Definition]
+    """Outermost ones; the others hang below them."""
+    call_starts: list[int]
+    call_names: list[str]
+    doc_ends: dict[int, int]
+    """Start of a docstring -> its end."""
+    attributes: dict[int, int]
+    """Start of an attribute or annotation -> its end."""
+    attribute_starts: dict[int, int]
+    """The same the other way round."""
+
+
+def find_definitions(root: Node, query: Query, source: bytes) -> Matches:
+    """Run `query` over a tree once and sort out what it captured; linear in the number of captures."""
+    calls: list[tuple[int, int]] = []
+    doc_ends: dict[int, int] = {}
+    attributes: dict[int, int] = {}
+    found: dict[int, Definition] = {}
+    roles: dict[int, Role] = {}
+    for pattern, captures in QueryCursor(query).matches(root):
+        if "call" in captures:
+            node = captures["call"][0]
+            calls.append((node.start_byte, node.end_byte))
+        elif "doc" in captures:
+            node = captures["doc"][0]
+            doc_ends[node.start_byte] = node.end_byte
+        elif "attached" in captures:
+            node = captures["attached"][0]
+            attributes[node.start_byte] = node.end_byte
+        else:
+            role = roles.get(pattern) or roles.setdefault(pattern, _role_of(captures))
+            _add(found, role, captures, source)
+    calls.sort()
+    names: dict[bytes, str] = {}
+    call_names = [
+        names.get(raw := source[start:end]) or names.setdefault(raw, str(raw, "utf-8", "replace"))
+        for start, end in calls
+    ]
+    definitions = _nest(sorted(found.values(), key=_outermost_first), len(source))
+    attribute_starts = {end: start for start, end in attributes.items()}
+    call_starts = [start for start, _ in calls]
+    return Matches(definitions, call_starts, call_names, doc_ends, attributes, attribute_starts)
+
+
+def _role_of(captures: dict[str, list[Node]]) -> Role:
+    return next(role for role in _ROLES if role in captures)
+
+
+def _add(found: dict[int, Definition], role: Role, captures: dict[str, list[Node]], source: bytes) -> None:
+    node = captures[role][0]
+    start, end = node.start_byte, node.end_byte
+    head = start
+    if "decorated" in captures:
+        start = captures["decorated"][0].start_byte
+    if "name" in captures:
+        name = captures["name"][0]
+        name_start, name_end = name.start_byte, name.end_byte
+        key = name_start
+    else:
+        name_start = name_end = start
+        key = -1 - start
+    body = captures["body"][0].start_byte if "body" in captures else -1
+    known = found.get(key)
+    if known is not None:
+        known.start, known.end = min(known.start, start), max(known.end, end)
+        known.head, known.body = min(known.head, head), max(known.body, body)
+        return
+    container = ""
+    if "container" in captures:
+        outer = captures["container"]
+        container = dotted(str(source[outer[0].start_byte : outer[-1].end_byte], "utf-8", "replace"))
+    found[key] = Definition(role, start, end, head, name_start, name_end, body, container)
+
+
+def _outermost_first(definition: Definition) -> tuple[int, int]:
+    return definition.start, -definition.end
+
+
+def _nest(definitions: list[Definition], size: int) -> list[Definition]:
+    """Hang every definition below the innermost one around it; packages first get their ends."""
+    end = size
+    for definition in reversed(definitions):
+        if definition.role == "package":
+            definition.end, end = end, definition.start
+    outermost: list[Definition] = []
+    around: list[Definition] = []
+    for definition in definitions:
+        while around and around[-1].end <= definition.start:
+            around.pop()
+        (around[-1].children if around else outermost).append(definition)
+        around.append(definition)
+    for definition in reversed(definitions):
+        if definition.children:
+            definition.children = [child for child in definition.children if _is_filled(child)]
+    return [definition for definition in outermost if _is_filled(definition)]
+
+
+def _is_filled(definition: Definition) -> bool:
+    """A namespace without a definition inside (an object of plain values) is ordinary code."""
+    return bool(definition.children) or definition.role not in ("namespace", "module")
+
+
+_GENERICS = re.compile(r"<[^<>]*>|\[[^\[\]]*\]|\([^()]*\)")
+_SEPARATOR = re.compile(r"\s*(?:::|\\|->|\.|/)\s*")
+_FILLERS = {"prototype", "exports", "this", "self", ""}
+
+
+def dotted(text: str) -> str:
+    """A qualified name as dotted names, without type arguments: `std::vector<T>::` gives `std.vector`."""
+    while (shorter := _GENERICS.sub("", text)) != text:
+        text = shorter
+    names = (name.strip("*&\"' \t\r\n") for name in _SEPARATOR.split(text))
+    return ".".join(name for name in names if name not in _FILLERS)[:200]

@@ -1,0 +1,1 @@
+"""The terminal: what `oasis` accepts, and how answers and progress look there."""

@@ -1,0 +1,104 @@
+"""From what was typed to values the engine takes; what cannot be honoured is a sentence in a SettingError."""
+
+import difflib
+import os
+import sys
+from pathlib import Path
+
+from oasis_search.encoder import shipped_models
+from oasis_search.errors import SettingError, WorkspaceError
+from oasis_search.search.query import MAX_QUERY_CHARS, Filter
+from oasis_search.settings import IndexSettings, SearchSettings, Settings
+from oasis_search.syntax import KINDS, LANGUAGES, Kind, language_by_lsp_id
+from oasis_search.workspace.ignore import parse_patterns
+from oasis_search.workspace.session import default_cache_dir
+
+CACHE_VARIABLE = "OASIS_CACHE_DIR"
+
+
+def read_settings(model: str = "") -> Settings:
+    """Settings of one run in the terminal: defaults, a model, and the cache folder, which is always named."""
+    cache_dir = os.environ.get(CACHE_VARIABLE) or default_cache_dir()
+    return Settings(
+        index=IndexSettings(watch=False),
+        search=SearchSettings(model=model) if model else SearchSettings(),
+        cache_dir=str(Path(cache_dir).absolute()),
+    )
+
+
+def read_model(typed: str) -> str:
+    """A shipped model's name or the absolute path of a model folder; empty for the default."""
+    if not typed or typed in shipped_models():
+        return typed
+    folder = Path(typed).expanduser().absolute()
+    if folder.is_dir():
+        return str(folder)
+    shipped = ", ".join(shipped_models()) or "none"
+    raise SettingError(f"There is no model {typed!r}: it is no folder, and the package ships {shipped}.")
+
+
+def read_query(text: str) -> str:
+    """The question itself; `-` takes it from stdin."""
+    if text == "-":
+        # A character has at most 4 bytes, and what lies behind the limit is cut anyway.
+        text = sys.stdin.buffer.read(4 * MAX_QUERY_CHARS).decode(errors="replace")
+    text = text.encode(errors="replace").decode()
+    if not text.strip():
+        raise SettingError('The query is empty. Ask in words, as in: oasis search "open a file and lock it".')
+    return text
+
+
+def read_folder(typed: str) -> Path:
+    """The absolute workspace folder."""
+    try:
+        folder = Path(typed).expanduser().absolute()
+        if folder.is_dir():
+            return folder.resolve()
+        exists = folder.exists()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise WorkspaceError(f'The folder "{typed}" cannot be opened: {error}.') from error
+    if exists:
+        raise WorkspaceError(f'"{typed}" is a file. Give the folder that holds it: "{folder.parent}".')
+    raise WorkspaceError(f'There is no folder "{typed}".')
+
+
+def read_limit(typed: str) -> int:
+    """How many hits at most."""
+    if not typed.isascii() or not typed.isdigit() or int(typed) < 1:
+        raise SettingError(f"-n must be a whole number of 1 or more, not {typed!r}.")
+    return int(typed)
+
+
+def read_filter(languages: list[str], globs: list[str], kinds: list[str]) -> Filter:
+    """What hits are restricted to."""
+    return Filter(
+        languages=frozenset(_read_language(name) for name in languages),
+        globs=tuple(_read_glob(glob) for glob in globs),
+        kinds=frozenset(_read_kind(kind) for kind in kinds),
+    )
+
+
+def _read_language(name: str) -> str:
+    language = language_by_lsp_id(name)
+    if language is None:
+        close = difflib.get_close_matches(name.lower(), [row.name for row in LANGUAGES], n=3)
+        known = f"Did you mean {' or '.join(close)}?" if close else f"Known are {_known_languages()}."
+        raise SettingError(f"There is no language {name!r}. {known}")
+    return language.name
+
+
+def _known_languages() -> str:
+    return ", ".join(sorted(row.name for row in LANGUAGES))
+
+
+def _read_glob(glob: str) -> str:
+    if not parse_patterns(os.fsencode(glob)):
+        raise SettingError(f"--glob {glob!r} is not a pattern in gitignore syntax, as in 'src/**/*.py'.")
+    return glob
+
+
+def _read_kind(name: str) -> Kind:
+    for kind in KINDS:
+        if kind == name.lower():
+            return kind
+    raise SettingError(f"There is no kind {name!r}. Kinds are {', '.join(KINDS)}.")

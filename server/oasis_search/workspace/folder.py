@@ -1,0 +1,258 @@
+"""One workspace folder while it is indexed: what is known, what is outstanding, what is published.
+
+Belongs to the indexing thread; only `snapshot` is read by others, and it is replaced as a whole. Everything
+that ends in the index passes `take`, `load` or `remove`, so the snapshot always equals a rebuild from what
+is known.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from oasis_search.errors import StoreError
+from oasis_search.index import Delta, Entry, IndexedFile, Snapshot, Store, decode_record
+from oasis_search.index.vectors import VectorColumn
+from oasis_search.syntax.units import Problem
+from oasis_search.workspace.status import Coverage, FolderStatus, Phase
+from oasis_search.workspace.tasks import FileResult
+from oasis_search.workspace.walk import FoundFile
+
+MAX_PROBLEMS = 100
+"""Problems listed in a status; all are counted."""
+
+
+@dataclass(slots=True)
+class Unsaved:
+    """Rows for the next transaction of the store."""
+
+    records: list[tuple[bytes, str, bytes]] = field(default_factory=list)
+    vectors: list[tuple[str, Sequence[bytes], VectorColumn]] = field(default_factory=list)
+    entries: list[tuple[str, str, Entry]] = field(default_factory=list)
+    removed: list[tuple[str, str]] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to write."""
+        return bool(self.records or self.vectors or self.entries or self.removed)
+
+
+class FolderIndex:
+    """State of one folder."""
+
+    def __init__(self, root: Path, store: Store | None, fingerprint: str, dim: int) -> None:
+        self.root = root
+        self.key = str(root)
+        self.snapshot = Snapshot()
+        self.phase = Phase.SCANNING
+        self.message = ""
+        self.watching = "off"
+        self.fingerprint, self.dim = fingerprint, dim
+        self._store = store
+        self._known: dict[str, Entry] = dict(store.entries(self.key)) if store else {}
+        self._wanted: dict[str, int] = {}
+        self._taken: dict[str, int] = {}
+        self._found: set[str] = set()
+        self._scanned: set[str] = set()
+        self._problems: dict[str, Problem] = {}
+        self._added: dict[str, IndexedFile] = {}
+        self._removed: set[str] = set()
+        self._to_store = Unsaved()
+        self._embedded = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing that was found is still to be read."""
+        return not self._wanted
+
+    @property
+    def has_unpublished(self) -> bool:
+        """Whether `publish` would change the snapshot."""
+        return bool(self._added or self._removed)
+
+    def begin_scan(self) -> None:
+        """A walk starts: what it does not meet will be removed at its end."""
+        self._scanned = set()
+
+    def meet(self, found: Iterable[FoundFile | Problem]) -> list[str]:
+        """Takes note of what a walk found; returns the paths that have to be read."""
+        to_read: list[str] = []
+        for item in found:
+            self._scanned.add(item.path)
+            if isinstance(item, Problem):
+                self._problems[item.path] = item
+                continue
+            self._found.add(item.path)
+            entry = self._known.get(item.path)
+            if entry is None or not _is_unchanged(entry, item):
+                to_read.append(item.path)
+            elif entry.digest is None:
+                self._note_problem(item.path, entry)
+            elif self._is_indexed(item.path, entry.digest):
+                self._problems.pop(item.path, None)
+            elif not self._load(item.path, entry):
+                to_read.append(item.path)
+        return to_read
+
+    def finish_scan(self) -> None:
+        """A walk ended: what it did not meet is gone."""
+        for path in (self._found | self._known.keys() | self._problems.keys()) - self._scanned:
+            self.remove(path)
+
+    def want(self, path: str, ticket: int) -> None:
+        """A result with this ticket will come for a path."""
+        self._found.add(path)
+        self._wanted[path] = ticket
+
+    def keep(self, path: str) -> None:
+        """A path counts although the walk did not meet it: an editor has it open."""
+        self._scanned.add(path)
+
+    def skip(self, result: FileResult) -> None:
+        """A result came too late: the file was opened or closed meanwhile, and a newer one is on its way."""
+        if self._wanted.get(result.path, 0) <= result.ticket:
+            self._wanted.pop(result.path, None)
+
+    def take(self, result: FileResult, fingerprint: str) -> None:
+        """Takes over what a worker made of one file, unless something newer is known."""
+        path = result.path
+        if self._wanted.get(path, 0) <= result.ticket:
+            self._wanted.pop(path, None)
+        if result.ticket < self._taken.get(path, 0):
+            return
+        self._taken[path] = result.ticket
+        entry = result.entry
+        if entry.reason == "vanished":
+            self.remove(path)
+            return
+        if not result.unsaved:
+            self._known[path] = entry
+            self._to_store.entries.append((self.key, path, entry))
+        if entry.digest is None:
+            self._note_problem(path, entry)
+            return
+        self._problems.pop(path, None)
+        self._embedded += result.n_embedded
+        record = decode_record(result.record)
+        if record is None or result.vectors is None:
+            return
+        vectors = {fingerprint: result.vectors}
+        self._add(IndexedFile(path, entry.language, entry.digest, record, vectors))
+        if result.unsaved:
+            return  # Every keystroke would leave a row; the store learns of the text when it is saved.
+        if result.is_new:
+            self._to_store.records.append((entry.digest, entry.language, result.record))
+        if result.n_embedded:
+            self._to_store.vectors.append((fingerprint, record.unit_keys(), result.vectors))
+
+    def remove(self, path: str) -> None:
+        """A path is gone, or no longer counts."""
+        self._found.discard(path)
+        self._wanted.pop(path, None)
+        self._problems.pop(path, None)
+        if self._known.pop(path, None) is not None:
+            self._to_store.removed.append((self.key, path))
+        self._drop(path)
+
+    def remove_below(self, folder: str) -> None:
+        """A path is gone that may have been a folder."""
+        prefix = f"{folder}/"
+        for path in [p for p in (*self._found, *self._problems) if p == folder or p.startswith(prefix)]:
+            self.remove(path)
+
+    def publish(self) -> bool:
+        """The next snapshot, then the store; True when the snapshot changed."""
+        changed = self.has_unpublished
+        if changed:
+            removed = [path for path in self._removed if path not in self._added]
+            self.snapshot = self.snapshot.apply(Delta(sorted(removed), list(self._added.values())))
+            self._added, self._removed = {}, set()
+        self._save()
+        return changed
+
+    def forget(self) -> None:
+        """Everything known is dropped, here and in the store; the next walk reads all files anew."""
+        if self._store:
+            self._store.forget(self.key)
+        self._known.clear()
+        for path in list(self._found):
+            self._drop(path)
+        self.publish()
+
+    @property
+    def coverage(self) -> Coverage:
+        """How much of what was found can be found now; safe from any thread."""
+        total = len(self._found)
+        share = (total - len(self._wanted)) / total if total else float(self.phase is Phase.READY)
+        return Coverage(self.snapshot.n_units, lexical=share, static=share, model=0.0)
+
+    def status(self) -> FolderStatus:
+        """What to tell about this folder now; safe from any thread."""
+        total = len(self._found)
+        problems = list(self._problems.values())
+        counts = Counter(problem.reason for problem in problems)
+        return FolderStatus(
+            root=self.root,
+            phase=self.phase,
+            files_total=total,
+            files_done=max(0, total - len(self._wanted)),
+            coverage=self.coverage,
+            snapshot=self.snapshot.generation,
+            problems=tuple(sorted(problems, key=lambda problem: problem.path)[:MAX_PROBLEMS]),
+            problem_counts=dict(sorted(counts.items())),
+            embedded=self._embedded,
+            watching=self.watching,
+            message=self.message,
+        )
+
+    def _load(self, path: str, entry: Entry) -> bool:
+        """Brings an unchanged file back from the store; False when any part of it is not there."""
+        if self._store is None or entry.digest is None:
+            return False
+        blob = self._store.record(entry.digest, entry.language)
+        record = decode_record(blob) if blob else None
+        if record is None:
+            return False
+        vectors, absent = self._store.column(self.fingerprint, record.unit_keys(), self.dim)
+        if absent:
+            return False
+        self._add(IndexedFile(path, entry.language, entry.digest, record, {self.fingerprint: vectors}))
+        return True
+
+    def _is_indexed(self, path: str, digest: bytes) -> bool:
+        added = self._added.get(path)
+        if added is not None:
+            return added.digest == digest
+        return path not in self._removed and self.snapshot.digest_of(path) == digest
+
+    def _add(self, file: IndexedFile) -> None:
+        if not self._is_indexed(file.path, file.digest):
+            self._added[file.path] = file
+            self._removed.discard(file.path)
+
+    def _drop(self, path: str) -> None:
+        self._added.pop(path, None)
+        if path in self.snapshot.places:
+            self._removed.add(path)
+
+    def _note_problem(self, path: str, entry: Entry) -> None:
+        self._problems[path] = Problem(path, entry.reason, entry.detail)
+        self._drop(path)
+
+    def _save(self) -> None:
+        if not self._to_store or self._store is None:
+            return
+        rows, self._to_store = self._to_store, Unsaved()
+        try:
+            self._store.save(rows.records, rows.vectors, rows.entries, rows.removed)
+        except StoreError as error:
+            self.message = str(error)
+
+
+def _is_unchanged(entry: Entry, found: FoundFile) -> bool:
+    """Whether size, both times and the inode are as they were: any doubt means reading again."""
+    return (entry.size, entry.mtime_ns, entry.ctime_ns, entry.inode) == (
+        found.size,
+        found.mtime_ns,
+        found.ctime_ns,
+        found.inode,
+    )

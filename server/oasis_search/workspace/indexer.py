@@ -1,0 +1,525 @@
+"""The indexing thread: the one owner of all that changes, fed through one queue of actions.
+
+Walks, workers, watchers and callers only post actions; this thread runs them one after another, hands files
+to workers (edits before bulk), publishes snapshots and tells about progress. It never parses or encodes
+itself.
+"""
+
+import itertools
+import logging
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+
+from oasis_search.encoder import BagEncoder, load
+from oasis_search.errors import OasisError, StoreError, WorkspaceError
+from oasis_search.index.store import Store
+from oasis_search.settings import Settings
+from oasis_search.syntax.units import Problem
+from oasis_search.workspace.folder import FolderIndex
+from oasis_search.workspace.githead import head_state
+from oasis_search.workspace.ignore import IgnoreRules, changes_rules, load_rules
+from oasis_search.workspace.pool import WorkerDied, WorkerPool
+from oasis_search.workspace.status import FolderStatus, Phase
+from oasis_search.workspace.tasks import FileTask, Task, TaskResult, WorkerSetup
+from oasis_search.workspace.unsaved import UnsavedTexts
+from oasis_search.workspace.walk import FoundFile, walk
+from oasis_search.workspace.watch import Batch, Watcher, is_git_state
+
+log = logging.getLogger(__name__)
+
+EDIT_PRIORITY, CHANGE_PRIORITY, BULK_PRIORITY = 0, 1, 2
+
+EDIT_DEBOUNCE_S = 0.03
+"""Quiet time before an edited file is cut again."""
+
+RESCAN_DEBOUNCE_S = 0.2
+"""Quiet time before a folder is walked again after a branch switch or a change of rules."""
+
+MANY_CHANGES = 300
+"""Changed files in one batch beyond which a walk is cheaper than asking for each."""
+
+TASK_BYTES, TASK_FILES = 128 * 1024, 64
+"""Size of a bulk task: about 50 ms of a worker, so that an edit never waits long behind one."""
+
+FIRST_PUBLISH_S, PUBLISH_S = 0.1, 0.5
+"""Pause between two published snapshots while indexing; grows with the time that publishing takes."""
+
+STATUS_S = 0.1
+IDLE_S = 20.0
+"""After this long without work all workers but one end."""
+
+_WALK_BATCH = 256
+
+
+class Indexer:
+    """Starts its thread with the first folder; `close` ends it and all that it started."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store_file: Path,
+        unsaved: UnsavedTexts,
+        on_status: Callable[[FolderStatus], None] | None,
+    ) -> None:
+        self.folders: dict[Path, FolderIndex] = {}
+        """Replaced as a whole; other threads may read it."""
+        self.encoder: BagEncoder | None = None
+        """Set before the first folder is indexed."""
+        self.encoder_problem = ""
+        self._settings = settings
+        self._store_file = store_file
+        self._store: Store | None = None
+        self._store_problem = ""
+        self._unsaved = unsaved
+        self._on_status = on_status
+        self._actions: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._pool: WorkerPool | None = None
+        self._rules: dict[Path, IgnoreRules] = {}
+        self._heads: dict[Path, str | None] = {}
+        self._scans: dict[Path, threading.Event] = {}
+        self._watchers: dict[Path, Watcher] = {}
+        self._edited: dict[tuple[Path, str], float] = {}
+        self._rescans: dict[Path, float] = {}
+        self._next_publish = 0.0
+        self._told: dict[Path, tuple[Phase, float]] = {}
+        self._untold: set[Path] = set()
+        self._idle_since = time.monotonic()
+        self._paused = False
+        self._closing = False
+        self._tickets = itertools.count(1)
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="oasis-indexer", daemon=True)
+
+    # --- called from any thread ---------------------------------------------------------------------------
+
+    @property
+    def is_started(self) -> bool:
+        """Whether `start` was called."""
+        return self._thread.ident is not None
+
+    def start(self) -> None:
+        """Starts the thread."""
+        self._thread.start()
+
+    def post(self, action: Callable[[], None]) -> None:
+        """Runs `action` on the indexing thread, after what was posted before."""
+        self._actions.put(action)
+
+    def wait(self, condition: Callable[[], bool], timeout_s: float | None) -> bool:
+        """Waits until `condition` holds after some step of the thread; False when time ran out."""
+        with self._changed:
+            return self._changed.wait_for(condition, timeout_s)
+
+    def close(self) -> None:
+        """Ends the thread, walks, watchers and workers; what is stored stays."""
+        if self._thread.is_alive():
+            self.post(self._close)
+            self._thread.join(10)
+
+    # --- the thread ---------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        self._open()
+        while not self._closing:
+            try:
+                action = self._actions.get(timeout=self._pause())
+            except queue.Empty:
+                action = None
+            try:
+                if action is not None:
+                    action()
+                self._advance()
+            except Exception:
+                log.exception("An indexing step failed; indexing goes on.")
+            with self._changed:
+                self._changed.notify_all()
+        if self._store is not None:
+            self._store.close()
+
+    def _open(self) -> None:
+        try:
+            self._store = Store(self._store_file)
+        except StoreError as error:
+            log.error("%s", error)
+            self._store_problem = str(error)
+        self._load_encoder()
+
+    def _load_encoder(self) -> None:
+        try:
+            encoder = load(self._settings.search.model)
+        except OasisError as error:
+            self.encoder_problem = str(error)
+            log.error("%s", error)
+            encoder = load("static")
+        if not isinstance(encoder, BagEncoder):
+            raise TypeError(f"Encoder {encoder.name} does not work on bags of words.")
+        self.encoder = encoder
+        index = self._settings.index
+        size = index.workers or min(4, os.cpu_count() or 1)
+        model = self._settings.search.model if not self.encoder_problem else "static"
+        setup = WorkerSetup(str(self._store_file), model, index.max_file_kb * 1024)
+        self._pool = WorkerPool(size, setup, lambda said: self.post(partial(self._hear, said)))
+
+    def _pause(self) -> float | None:
+        """Seconds until something is due, None when nothing is."""
+        due = [*self._edited.values(), *self._rescans.values()]
+        if any(folder.has_unpublished for folder in self.folders.values()):
+            due.append(self._next_publish)
+        due += [self._told[root][1] + STATUS_S for root in self._untold if root in self._told]
+        if self._pool is not None and self._pool.load:
+            due.append(time.monotonic() + 1.0)
+        elif self._pool is not None:
+            due.append(self._idle_since + IDLE_S if self._idle_since else time.monotonic() + 3600)
+        return max(0.0, min(due) - time.monotonic()) if due else None
+
+    def _advance(self) -> None:
+        now = time.monotonic()
+        for place in [place for place, due in self._edited.items() if due <= now]:
+            del self._edited[place]
+            self._request_edit(*place)
+        for root in [root for root, due in self._rescans.items() if due <= now]:
+            del self._rescans[root]
+            self._scan(root)
+        if self._pool is not None:
+            self._pool.dispatch()
+            if self._pool.failed:
+                self._give_up()
+            if self._pool.load:
+                self._idle_since = now
+            elif self._idle_since and now - self._idle_since > IDLE_S:
+                self._pool.shrink()
+                self._idle_since = 0.0
+        self._settle(now)
+        self._tell(now)
+
+    def _settle(self, now: float) -> None:
+        """Publishes what is due, and notices folders that are complete."""
+        for root, folder in self.folders.items():
+            complete = folder.is_complete and root not in self._scans
+            if folder.has_unpublished and (complete or now >= self._next_publish):
+                folder.publish()
+                spent = time.monotonic() - now
+                self._next_publish = time.monotonic() + max(PUBLISH_S, 4 * spent)
+                self._untold.add(root)
+            if complete and folder.phase in (Phase.INDEXING, Phase.SCANNING):
+                folder.publish()  # Entries alone may wait for the store.
+                folder.phase = Phase.READY
+                self._untold.add(root)
+
+    def _tell(self, now: float) -> None:
+        for root in list(self._untold):
+            folder = self.folders.get(root)
+            if folder is None:
+                self._untold.discard(root)
+                continue
+            phase, when = self._told.get(root, (None, 0.0))
+            if phase is folder.phase and now - when < STATUS_S:
+                continue
+            self._untold.discard(root)
+            self._told[root] = (folder.phase, now)
+            if self._on_status is not None:
+                self._on_status(folder.status())
+
+    # --- actions ------------------------------------------------------------------------------------------
+
+    def add_folder(self, root: Path) -> None:
+        """Indexes a folder, after what is known of it was read from the store."""
+        if root in self.folders or self.encoder is None:
+            return
+        folder = FolderIndex(root, self._store, self.encoder.fingerprint, self.encoder.dim)
+        folder.message = self._store_problem or self.encoder_problem
+        self.folders = {**self.folders, root: folder}
+        self._untold.add(root)
+        if not self._settings.index.enabled:
+            folder.phase = Phase.DISABLED
+            return
+        self._next_publish = time.monotonic() + FIRST_PUBLISH_S
+        self._scan(root)
+
+    def remove_folder(self, root: Path) -> None:
+        """Forgets a folder in memory; the store keeps it."""
+        self._stop_scan(root)
+        watcher = self._watchers.pop(root, None)
+        if watcher is not None:
+            watcher.stop()
+        self.folders = {path: folder for path, folder in self.folders.items() if path != root}
+        for table in (self._rules, self._heads, self._rescans, self._told):
+            table.pop(root, None)
+        if self._pool is not None:
+            self._pool.forget(str(root))
+
+    def note_changes(self, paths: Sequence[Path], *, is_edit: bool) -> None:
+        """Files may differ from what was indexed."""
+        delay = EDIT_DEBOUNCE_S if is_edit else 2 * EDIT_DEBOUNCE_S
+        due = time.monotonic() + delay
+        by_root: dict[Path, list[str]] = {}
+        for path in paths:
+            root = self._root_of(path)
+            if root is not None:
+                by_root.setdefault(root, []).append(path.relative_to(root).as_posix())
+        for root, relative in by_root.items():
+            for inner in relative:
+                self._note_change(root, inner, due, is_one_of_many=len(relative) > MANY_CHANGES)
+
+    def _note_change(self, root: Path, path: str, due: float, *, is_one_of_many: bool) -> None:
+        if ".git" in path.split("/"):
+            if is_git_state(path):
+                self._check_head(root)
+            return
+        if path == "." or is_one_of_many or changes_rules(path):
+            self.rescan(root)
+        if path != "." and not is_one_of_many:
+            self._edited[(root, path)] = due
+
+    def rescan(self, root: Path) -> None:
+        """Walks a folder again soon."""
+        self._rescans[root] = time.monotonic() + RESCAN_DEBOUNCE_S
+
+    def reindex(self, root: Path) -> None:
+        """Forgets a folder in memory and store, and indexes it anew."""
+        folder = self.folders.get(root)
+        if folder is not None:
+            self._stop_scan(root)
+            if self._pool is not None:
+                self._pool.forget(folder.key)
+            folder.forget()
+            self._scan(root)
+
+    def pause(self, paused: bool) -> None:
+        """Stops or goes on with bulk indexing; edits of open files are followed all the same."""
+        self._paused = paused
+        if self._pool is not None:
+            self._pool.paused_from = CHANGE_PRIORITY if paused else 1_000_000
+        for root, folder in self.folders.items():
+            if paused and folder.phase in (Phase.SCANNING, Phase.INDEXING):
+                folder.phase = Phase.PAUSED
+            elif not paused and folder.phase is Phase.PAUSED:
+                folder.phase = Phase.INDEXING
+            self._untold.add(root)
+
+    def watch(self, root: Path) -> None:
+        """Watches a folder on our own."""
+        folder = self.folders.get(root)
+        if folder is None or root in self._watchers or not self._settings.index.watch:
+            return
+        watcher = Watcher(
+            root,
+            on_batch=lambda batch: self.post(partial(self._watched, batch)),
+            on_problem=lambda sentence: self.post(partial(self._watch_problem, root, sentence)),
+        )
+        watcher.start()
+        self._watchers[root] = watcher
+        folder.watching = "own"
+        self._untold.add(root)
+
+    def set_settings(self, settings: Settings) -> None:
+        """Takes over new settings: what they touch is walked or encoded again."""
+        old, self._settings = self._settings, settings
+        if (old.index, old.search.model) == (settings.index, settings.search.model):
+            return
+        roots = list(self.folders)
+        watched = list(self._watchers)
+        for root in roots:
+            self.remove_folder(root)
+        if self._pool is not None:
+            self._pool.close()
+        self.encoder_problem = ""
+        self._load_encoder()
+        for root in roots:
+            self.add_folder(root)
+        for root in watched:
+            self.watch(root)
+
+    # --- steps --------------------------------------------------------------------------------------------
+
+    def _root_of(self, path: Path) -> Path | None:
+        """The innermost folder that holds a path."""
+        holding = [root for root in self.folders if path.is_relative_to(root)]
+        return max(holding, key=lambda root: len(root.parts), default=None)
+
+    def _check_head(self, root: Path) -> None:
+        head = head_state(root)
+        if self._heads.get(root) != head:
+            self._heads[root] = head
+            self.rescan(root)
+
+    def _request_edit(self, root: Path, path: str) -> None:
+        folder = self.folders.get(root)
+        if folder is None or folder.phase is Phase.DISABLED or root not in self._rules:
+            return
+        full = root / path
+        if full.is_dir():
+            self.rescan(root)
+            return
+        if self._rules[root].is_ignored(path):
+            folder.remove_below(path)
+            self._untold.add(root)
+            return
+        text = self._unsaved.text_of(str(full))
+        if text is None and not os.path.lexists(full):
+            folder.remove_below(path)
+            self._untold.add(root)
+            return
+        ticket = next(self._tickets)
+        folder.want(path, ticket)
+        priority = CHANGE_PRIORITY if text is None else EDIT_PRIORITY
+        if self._pool is not None:
+            self._pool.submit(Task(0, folder.key, (FileTask(path, ticket, text),)), priority)
+        self._next_publish = min(self._next_publish, time.monotonic())
+
+    def _scan(self, root: Path) -> None:
+        folder = self.folders.get(root)
+        if folder is None or folder.phase is Phase.DISABLED:
+            return
+        self._stop_scan(root)
+        if folder.phase is not Phase.PAUSED:
+            folder.phase = Phase.SCANNING
+        self._untold.add(root)
+        folder.begin_scan()
+        stop = threading.Event()
+        self._scans[root] = stop
+        index = self._settings.index
+        name = f"oasis-walk-{root.name}"
+        arguments = (root, index.include, index.exclude, stop)
+        threading.Thread(target=self._walk, args=arguments, name=name, daemon=True).start()
+
+    def _stop_scan(self, root: Path) -> None:
+        stop = self._scans.pop(root, None)
+        if stop is not None:
+            stop.set()
+
+    def _walk(
+        self, root: Path, include: Sequence[str], exclude: Sequence[str], stop: threading.Event
+    ) -> None:
+        """On a thread of its own: posts what a walk finds, in batches."""
+        try:
+            rules = load_rules(root, include=include, exclude=exclude)
+            head = head_state(root)
+            self.post(partial(self._walk_began, root, stop, rules, head))
+            found = walk(root, rules, cancelled=stop.is_set)
+            while batch := list(itertools.islice(found, _WALK_BATCH)):
+                self.post(partial(self._walk_found, root, stop, batch))
+        except WorkspaceError as error:
+            self.post(partial(self._walk_failed, root, stop, str(error)))
+        except Exception:
+            log.exception("Listing %s failed.", root)
+            self.post(partial(self._walk_failed, root, stop, f"Listing {root} failed; see the log."))
+        else:
+            self.post(partial(self._walk_ended, root, stop))
+
+    def _is_current(self, root: Path, stop: threading.Event) -> bool:
+        return self._scans.get(root) is stop
+
+    def _walk_began(self, root: Path, stop: threading.Event, rules: IgnoreRules, head: str | None) -> None:
+        if self._is_current(root, stop):
+            self._rules[root], self._heads[root] = rules, head
+
+    def _walk_found(self, root: Path, stop: threading.Event, batch: Sequence[FoundFile | Problem]) -> None:
+        if not self._is_current(root, stop):
+            return
+        folder = self.folders[root]
+        open_here = {path for path in self._unsaved.paths() if Path(path).is_relative_to(root)}
+        sizes = {item.path: item.size for item in batch if isinstance(item, FoundFile)}
+        to_read = folder.meet(batch)
+        bulk = []
+        for path in to_read:
+            if str(root / path) in open_here:
+                self._edited[(root, path)] = 0.0
+            else:
+                bulk.append(path)
+        self._request_bulk(folder, bulk, sizes)
+        self._untold.add(root)
+
+    def _request_bulk(self, folder: FolderIndex, paths: Iterable[str], sizes: dict[str, int]) -> None:
+        tasks: list[list[FileTask]] = [[]]
+        filled = 0
+        for path in paths:
+            if tasks[-1] and (filled + sizes[path] > TASK_BYTES or len(tasks[-1]) >= TASK_FILES):
+                tasks.append([])
+                filled = 0
+            ticket = next(self._tickets)
+            folder.want(path, ticket)
+            tasks[-1].append(FileTask(path, ticket))
+            filled += sizes[path]
+        for files in tasks:
+            if files and self._pool is not None:
+                self._pool.submit(Task(0, folder.key, tuple(files)), BULK_PRIORITY)
+
+    def _walk_ended(self, root: Path, stop: threading.Event) -> None:
+        if not self._is_current(root, stop):
+            return
+        folder = self.folders[root]
+        del self._scans[root]
+        # Files that are open but not on disk count too, and open texts win over what the walk met.
+        for path in self._unsaved.paths():
+            if Path(path).is_relative_to(root):
+                relative = Path(path).relative_to(root).as_posix()
+                folder.keep(relative)
+                self._edited[(root, relative)] = 0.0
+        folder.finish_scan()
+        if folder.phase is Phase.SCANNING:
+            folder.phase = Phase.INDEXING
+        self._untold.add(root)
+
+    def _walk_failed(self, root: Path, stop: threading.Event, sentence: str) -> None:
+        if self._is_current(root, stop):
+            del self._scans[root]
+            folder = self.folders[root]
+            folder.message = sentence
+            folder.phase = Phase.FAILED
+            self._untold.add(root)
+
+    def _hear(self, said: TaskResult | WorkerDied) -> None:
+        if self._pool is None:
+            return
+        if isinstance(said, WorkerDied):
+            for result in self._pool.died(said.worker):
+                self._take(result)
+            return
+        self._pool.finished(said)
+        self._pool.dispatch()
+        self._take(said)
+
+    def _take(self, result: TaskResult) -> None:
+        folder = self.folders.get(Path(result.root))
+        if folder is None:
+            return
+        for file in result.files:
+            is_open = self._unsaved.text_of(str(folder.root / file.path)) is not None
+            if is_open == file.unsaved:
+                folder.take(file, result.fingerprint or folder.fingerprint)
+            else:
+                folder.skip(file)
+        self._untold.add(folder.root)
+
+    def _watched(self, batch: Batch) -> None:
+        self.note_changes([Path(path) for path, _ in batch], is_edit=False)
+
+    def _watch_problem(self, root: Path, sentence: str) -> None:
+        folder = self.folders.get(root)
+        if folder is not None:
+            folder.message, folder.watching = sentence, "polling"
+            self._untold.add(root)
+
+    def _give_up(self) -> None:
+        for root, folder in self.folders.items():
+            if folder.phase in (Phase.SCANNING, Phase.INDEXING):
+                folder.phase = Phase.FAILED
+                folder.message = 'The worker processes keep ending; run "oasis doctor" and see the log.'
+                self._untold.add(root)
+
+    def _close(self) -> None:
+        self._closing = True
+        for root in list(self._scans):
+            self._stop_scan(root)
+        for watcher in self._watchers.values():
+            watcher.stop()
+        for folder in self.folders.values():
+            folder.publish()
+        if self._pool is not None:
+            self._pool.close()

@@ -1,0 +1,175 @@
+"""Worker processes with a queue: urgent tasks first, few in flight, crashes contained.
+
+Used from one thread alone (the session's); reader threads only pass what workers say on to `deliver`. A
+worker that dies gives its tasks back; a file that kills two workers is reported as such and never tried
+again.
+"""
+
+import heapq
+import itertools
+import logging
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import BinaryIO, cast
+
+from oasis_search.index.store import Entry
+from oasis_search.workspace.tasks import FileResult, Task, TaskResult, WorkerSetup
+from oasis_search.workspace.worker import read_frame, write_frame
+
+log = logging.getLogger(__name__)
+
+IN_FLIGHT = 2
+"""Tasks a worker holds: one to work on and one so that it never waits for us."""
+
+MAX_DEATHS = 5
+"""Deaths in a row without one result: then workers cannot run here at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerDied:
+    """Said by a reader thread when a worker's output ends."""
+
+    worker: "WorkerProcess"
+
+
+@dataclass(eq=False)
+class WorkerProcess:
+    """One child process and the tasks it holds."""
+
+    process: subprocess.Popen[bytes]
+    tasks: dict[int, tuple[int, Task]] = field(default_factory=dict)
+    """Number -> (priority, task)."""
+
+
+class WorkerPool:
+    """Up to `size` workers, started when there is work."""
+
+    def __init__(
+        self, size: int, setup: WorkerSetup, deliver: Callable[[TaskResult | WorkerDied], None]
+    ) -> None:
+        """`deliver` is called from reader threads and must only enqueue."""
+        self._size = size
+        self._setup = setup
+        self._deliver = deliver
+        self._workers: list[WorkerProcess] = []
+        self._waiting: list[tuple[int, int, Task]] = []
+        self._numbers = itertools.count(1)
+        self._suspects: dict[tuple[str, str], int] = {}
+        self._deaths = 0
+        self._not_before = 0.0
+        self.paused_from = 1_000_000
+        """Tasks of this priority and later wait; set by the session when it is paused."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether workers died so often that no more are started."""
+        return self._deaths >= MAX_DEATHS
+
+    @property
+    def load(self) -> int:
+        """Tasks waiting and running."""
+        return len(self._waiting) + sum(len(worker.tasks) for worker in self._workers)
+
+    def submit(self, task: Task, priority: int) -> None:
+        """Queues a task (its number is given here); 0 is most urgent."""
+        number = next(self._numbers)
+        heapq.heappush(self._waiting, (priority, number, replace(task, number=number)))
+
+    def dispatch(self) -> None:
+        """Hands waiting tasks to workers, and starts workers while there is more to do than they hold."""
+        while self._waiting and self._waiting[0][0] < self.paused_from and not self.failed:
+            worker = min(self._workers, key=lambda w: len(w.tasks), default=None)
+            if worker is None or (worker.tasks and len(self._workers) < self._size):
+                if time.monotonic() < self._not_before:
+                    return
+                worker = self._start()
+            if len(worker.tasks) >= IN_FLIGHT:
+                return
+            priority, number, task = heapq.heappop(self._waiting)
+            worker.tasks[number] = (priority, task)
+            try:
+                write_frame(cast(BinaryIO, worker.process.stdin), task)
+            except (BrokenPipeError, OSError):
+                return  # Its reader thread says so too, and then the task comes back.
+
+    def finished(self, result: TaskResult) -> None:
+        """A worker answered."""
+        self._deaths = 0
+        for worker in self._workers:
+            worker.tasks.pop(result.number, None)
+
+    def died(self, worker: WorkerProcess) -> list[TaskResult]:
+        """A worker ended: its tasks wait again, file by file; those that did it twice are given up."""
+        if worker not in self._workers:
+            return []
+        self._workers.remove(worker)
+        code = worker.process.wait()
+        self._deaths += 1
+        self._not_before = time.monotonic() + 0.1 * 2**self._deaths
+        log.warning("Worker %d ended with status %d.", worker.process.pid, code)
+        given_up: list[TaskResult] = []
+        for priority, task in worker.tasks.values():
+            for file in task.files:
+                suspect = (task.root, file.path)
+                # Alone in its task, the file did it; among others it is only a suspect.
+                self._suspects[suspect] = self._suspects.get(suspect, 0) + (len(task.files) == 1)
+                if self._suspects[suspect] < 2:
+                    self.submit(replace(task, files=(file,)), priority)
+                    continue
+                detail = f"Reading or cutting this file ended a worker process twice (status {code})."
+                entry = Entry(-1, 0, 0, 0, None, "", "crashed", detail)
+                result = FileResult(file.path, file.ticket, entry, unsaved=file.text is not None)
+                given_up.append(TaskResult(task.number, task.root, "", (result,)))
+        return given_up
+
+    def forget(self, root: str) -> None:
+        """Drops what waits for a folder; what runs comes back and is ignored by the session."""
+        self._waiting = [item for item in self._waiting if item[2].root != root]
+        heapq.heapify(self._waiting)
+
+    def shrink(self) -> None:
+        """Ends idle workers but one, which keeps edits fast."""
+        for worker in [w for w in self._workers[1:] if not w.tasks]:
+            self._workers.remove(worker)
+            _end(worker)
+
+    def close(self) -> None:
+        """Ends all workers."""
+        workers, self._workers = self._workers, []
+        for worker in workers:
+            _end(worker)
+
+    def _start(self) -> WorkerProcess:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "oasis_search.workspace.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        worker = WorkerProcess(process)
+        write_frame(cast(BinaryIO, process.stdin), self._setup)
+        name = f"oasis-worker-{process.pid}"
+        threading.Thread(target=self._read, args=(worker,), name=name, daemon=True).start()
+        self._workers.append(worker)
+        return worker
+
+    def _read(self, worker: WorkerProcess) -> None:
+        stream = cast(BinaryIO, worker.process.stdout)
+        while isinstance(result := read_frame(stream), TaskResult):
+            self._deliver(result)
+        stream.close()
+        self._deliver(WorkerDied(worker))
+
+
+def _end(worker: WorkerProcess) -> None:
+    process = worker.process
+    cast(BinaryIO, process.stdin).close()
+    process.terminate()
+    try:
+        process.wait(timeout=2)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,226 @@
+"""The door to everything: folders, changes and questions; thread-safe, without a word of LSP.
+
+The language server, the terminal and other faces all hold one `Session`. Changes are posted to the indexing
+thread; questions run on the caller's thread over the snapshots that are published at that moment.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+
+from platformdirs import user_cache_path
+
+from oasis_search.errors import WorkspaceError
+from oasis_search.index.store import store_path
+from oasis_search.search import search as search_snapshot
+from oasis_search.search.query import Query
+from oasis_search.settings import Settings
+from oasis_search.workspace.changes import Cause, FileChange
+from oasis_search.workspace.folder import FolderIndex
+from oasis_search.workspace.indexer import Indexer
+from oasis_search.workspace.status import Coverage, FolderStatus, FoundHit, Phase, SearchAnswer
+from oasis_search.workspace.unsaved import UnsavedTexts
+from oasis_search.workspace.verify import Verifier
+
+SPARE_HITS = 10
+"""Hits asked for beyond the limit, to stand in for those that turn out to be stale."""
+
+ENCODER_WAIT_S = 5.0
+_SETTLED = (Phase.READY, Phase.FAILED, Phase.DISABLED)
+
+
+def never() -> bool:
+    """The cancellation check of a caller that never cancels."""
+    return False
+
+
+def default_cache_dir() -> Path:
+    """The user's cache folder for our index; not created."""
+    return user_cache_path("oasis-code-search", appauthor=False)
+
+
+class Session:
+    """All open folders of one program."""
+
+    def __init__(
+        self, settings: Settings | None = None, *, on_status: Callable[[FolderStatus], None] | None = None
+    ) -> None:
+        """Cheap: threads, store, encoder and workers start with the first folder.
+
+        `on_status` is called from the indexing thread, for a folder at most ten times a second and always
+        when its phase changes; it must return quickly.
+        """
+        self._settings = settings or Settings()
+        self._unsaved = UnsavedTexts()
+        cache_dir = Path(self._settings.cache_dir) if self._settings.cache_dir else default_cache_dir()
+        self.store_file = store_path(cache_dir)
+        self._indexer = Indexer(self._settings, self.store_file, self._unsaved, on_status)
+        self._roots: list[Path] = []
+
+    def __enter__(self) -> "Session":
+        """The session itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Closes it."""
+        self.close()
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Roots of the open folders in the order in which they were added."""
+        return tuple(self._roots)
+
+    def add_folder(self, root: Path) -> None:
+        """Starts indexing a folder and returns at once. Raises WorkspaceError when it is not a folder."""
+        root = Path(root).absolute()
+        if not root.is_dir():
+            raise WorkspaceError(f"{root} is not a folder. Give the path of a folder that exists.")
+        if root in self._roots:
+            return
+        if not self._roots and not self._indexer.is_started:
+            self._indexer.start()
+        self._roots.append(root)
+        self._indexer.post(partial(self._indexer.add_folder, root))
+
+    def remove_folder(self, root: Path) -> None:
+        """Stops serving a folder; its index stays in the store."""
+        root = Path(root).absolute()
+        if root in self._roots:
+            self._roots.remove(root)
+            self._indexer.post(partial(self._indexer.remove_folder, root))
+
+    def apply(self, changes: Sequence[FileChange]) -> None:
+        """Takes over edits, saves and changes on disk; microseconds, the work follows on another thread."""
+        self._unsaved.apply(changes)
+        edits = [change.path for change in changes if change.cause is not Cause.WATCHED]
+        watched = [change.path for change in changes if change.cause is Cause.WATCHED]
+        if edits:
+            self._indexer.post(partial(self._indexer.note_changes, edits, is_edit=True))
+        if watched:
+            self._indexer.post(partial(self._indexer.note_changes, watched, is_edit=False))
+
+    def search(
+        self, query: Query, *, folder: Path | None = None, cancelled: Callable[[], bool] = never
+    ) -> SearchAnswer:
+        """Answers from what is published now; every hit is verified against the present text.
+
+        Blocks for milliseconds. Raises Cancelled when `cancelled` says so, WorkspaceError for a `folder` that
+        is not open.
+        """
+        began = time.perf_counter()
+        chosen = self._chosen(folder)
+        if not query.text.strip():
+            message = "The query is empty: type some words or a name."
+            return _answer([], chosen, self._model, began, message)
+        if not chosen:
+            return _answer([], chosen, self._model, began, "No folder is open.")
+        lists = [self._hits_of(index, query, cancelled) for index in chosen]
+        hits = lists[0] if len(lists) == 1 else sorted((h for one in lists for h in one), key=_by_probability)
+        is_partial = any(index.phase in (Phase.SCANNING, Phase.INDEXING) for index in chosen)
+        message = "Indexing is still going on; more may be found soon." if is_partial else ""
+        return _answer(hits[: query.limit], chosen, self._model, began, message)
+
+    def symbols(self, text: str, *, limit: int = 100, cancelled: Callable[[], bool] = never) -> SearchAnswer:
+        """The same engine for a symbol picker: units that have a name."""
+        answer = self.search(Query(text, limit), cancelled=cancelled)
+        return replace(answer, hits=tuple(found for found in answer.hits if found.hit.name))
+
+    def status(self) -> tuple[FolderStatus, ...]:
+        """State of every folder."""
+        return tuple(index.status() for index in self._indexes())
+
+    def wait_ready(self, timeout_s: float | None = None) -> bool:
+        """Waits until every folder is indexed (or cannot be); False when time ran out."""
+        return self._indexer.wait(self._is_settled, timeout_s)
+
+    def reindex(self, folder: Path | None = None) -> None:
+        """Forgets what is stored of a folder, or of all, and indexes anew."""
+        for root in self._roots if folder is None else [Path(folder).absolute()]:
+            self._indexer.post(partial(self._indexer.reindex, root))
+
+    def pause(self) -> None:
+        """Stops indexing until `resume`; edits of open files are still followed."""
+        self._indexer.post(partial(self._indexer.pause, True))
+
+    def resume(self) -> None:
+        """Goes on with indexing."""
+        self._indexer.post(partial(self._indexer.pause, False))
+
+    def watch(self, root: Path) -> None:
+        """Starts our own watcher for a folder, for clients that do not watch."""
+        self._indexer.post(partial(self._indexer.watch, Path(root).absolute()))
+
+    def set_settings(self, settings: Settings) -> None:
+        """Takes over new settings live; the cache folder stays what it was."""
+        self._settings = settings
+        self._indexer.post(partial(self._indexer.set_settings, settings))
+
+    def close(self) -> None:
+        """Ends threads and worker processes; may be called twice."""
+        self._indexer.close()
+
+    @property
+    def _model(self) -> str:
+        encoder = self._indexer.encoder
+        return encoder.name if encoder else self._settings.search.model
+
+    def _indexes(self) -> list[FolderIndex]:
+        indexes = self._indexer.folders
+        return [indexes[root] for root in self._roots if root in indexes]
+
+    def _chosen(self, folder: Path | None) -> list[FolderIndex]:
+        if folder is None:
+            return self._indexes()
+        root = Path(folder).absolute()
+        if root not in self._roots:
+            names = ", ".join(str(path) for path in self._roots) or "none"
+            raise WorkspaceError(f"{root} is not an open folder (open: {names}).")
+        return [index for index in self._indexes() if index.root == root]
+
+    def _is_settled(self) -> bool:
+        indexes = self._indexer.folders
+        return all(root in indexes and indexes[root].phase in _SETTLED for root in self._roots)
+
+    def _hits_of(self, index: FolderIndex, query: Query, cancelled: Callable[[], bool]) -> list[FoundHit]:
+        wider = replace(query, limit=query.limit + SPARE_HITS)
+        hits = search_snapshot(index.snapshot, wider, self._indexer.encoder, cancelled=cancelled)
+        verifier = Verifier(index.root, self._unsaved)
+        verified: list[FoundHit] = []
+        stale: set[Path] = set()
+        for hit in hits:
+            if len(verified) == query.limit:
+                break
+            found = verifier.check(hit)
+            if found is not None:
+                verified.append(found)
+            else:
+                stale.add(index.root / hit.path)
+        if stale:
+            self._indexer.post(partial(self._indexer.note_changes, sorted(stale), is_edit=False))
+        return verified
+
+
+def _by_probability(found: FoundHit) -> tuple[float, str, int]:
+    return (-found.hit.probability, found.hit.path, found.hit.span.start_byte)
+
+
+def _answer(
+    hits: Sequence[FoundHit], indexes: Sequence[FolderIndex], model: str, began: float, message: str
+) -> SearchAnswer:
+    covered = [index.coverage for index in indexes]
+    units = sum(coverage.units for coverage in covered)
+    weight = len(covered) or 1
+    coverage = Coverage(
+        units,
+        lexical=sum(c.lexical for c in covered) / weight,
+        static=sum(c.static for c in covered) / weight,
+        model=sum(c.model for c in covered) / weight,
+    )
+    snapshot = max((index.snapshot.generation for index in indexes), default=0)
+    elapsed_ms = (time.perf_counter() - began) * 1000
+    return SearchAnswer(tuple(hits), coverage, model, elapsed_ms, snapshot, message)

@@ -1,0 +1,79 @@
+"""What a session tells about itself: plain frozen values."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from oasis_search.search.query import Hit
+from oasis_search.syntax.units import Problem
+
+
+class Phase(StrEnum):
+    """What happens to a folder now."""
+
+    SCANNING = "scanning"
+    INDEXING = "indexing"
+    READY = "ready"
+    PAUSED = "paused"
+    DISABLED = "disabled"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of what was found can be found: counts, and shares from 0 to 1."""
+
+    units: int
+    lexical: float
+    static: float
+    model: float
+
+
+@dataclass(frozen=True, slots=True)
+class FolderStatus:
+    """State of one workspace folder."""
+
+    root: Path
+    phase: Phase
+    files_total: int
+    """Files to index as far as the walk knows."""
+    files_done: int
+    """Never falls within one run."""
+    coverage: Coverage
+    snapshot: int
+    """Grows with every published snapshot of this folder."""
+    problems: tuple[Problem, ...]
+    """The first `MAX_PROBLEMS`; `problem_counts` counts all."""
+    problem_counts: dict[str, int]
+    """Reason -> files."""
+    embedded: int
+    """Units whose vectors were computed (not found in the store) since the session began."""
+    watching: str
+    """client, own, polling or off."""
+    message: str
+    """One sentence for a person, empty when all is well."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundHit:
+    """A hit whose text was verified, with where it is on this machine."""
+
+    root: Path
+    hit: Hit
+    preview: str
+    """The unit's text as it is now, at most `PREVIEW_CHARS` characters."""
+    start_line_text: str
+    """The whole line on which the unit's name begins: what is needed to convert columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchAnswer:
+    """The answer to one query over one or several folders."""
+
+    hits: tuple[FoundHit, ...]
+    coverage: Coverage
+    model: str
+    elapsed_ms: float
+    snapshot: int
+    message: str = ""
+    """A sentence when there is something to say (empty query, no folder, still indexing)."""

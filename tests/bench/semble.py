@@ -1,0 +1,163 @@
+"""Measure the ranking on a suite of questions whose answers are files, repository by repository.
+
+    python tests/bench/semble.py --suite FOLDER --metrics FOLDER_WITH_metrics.py [--encoder static|none|FOLDER]
+                                 [--ablate] [--json]
+
+Every repository is indexed in memory with the real unit cutter and encoder, every question is searched, and the
+hits are turned into a ranking of files (each at its best hit). Prints nDCG@10 with binary gains in percent by
+repository and by kind of question, and the mean over repositories; `--ablate` repeats it without each signal.
+"""
+
+import argparse
+import importlib.util
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from hashlib import blake2b
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from oasis_search.encoder import BagEncoder, HashingEncoder, load
+from oasis_search.index import Delta, IndexedFile, Snapshot, quantise
+from oasis_search.index.prepare import prepare
+from oasis_search.search import Query, search
+from oasis_search.search.weights import WEIGHTS, Weights
+from oasis_search.syntax import language_of
+
+DEPTH = 100
+"""Hits asked for: enough to give ten files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One query of the suite with the files that answer it."""
+
+    repo: str
+    category: str
+    text: str
+    gains: Mapping[str, float]
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--suite", type=Path, required=True, help="rebuilt suite (corpus.jsonl.gz, ...)")
+    parser.add_argument("--metrics", type=Path, required=True, help="folder that holds metrics.py")
+    parser.add_argument("--encoder", default="static", help="static, hashing, none or a model folder")
+    parser.add_argument("--ablate", action="store_true", help="repeat without each signal")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    options = parser.parse_args()
+    metrics = _load_module(options.metrics / "metrics.py")
+    encoder = _encoder(options.encoder)
+    corpus, questions = _load_suite(metrics, options.suite)
+    snapshots = {repo: build_snapshot(files, encoder) for repo, files in corpus.items()}
+    table = measure(snapshots, questions, encoder, metrics.ndcg10_binary, WEIGHTS)
+    report: dict[str, Any] = {"encoder": options.encoder, **table}
+    if options.ablate:
+        report["without"] = {
+            name: measure(snapshots, questions, encoder, metrics.ndcg10_binary, weights)["mean"]
+            for name, weights in ablations()
+        }
+    print(json.dumps(report, indent=1) if options.json else _as_text(report))
+
+
+def build_snapshot(files: Iterable[tuple[str, bytes]], encoder: BagEncoder | None) -> Snapshot:
+    """Snapshot of (path, source) pairs, indexed as the server does it."""
+    added = []
+    for path, source in files:
+        language = language_of(Path(path), source[:200])
+        if language is None:
+            continue
+        record, bags, _ = prepare(source, language)
+        vectors = {encoder.fingerprint: quantise(encoder.encode_counts(bags))} if encoder else {}
+        digest = blake2b(source, digest_size=16).digest()
+        added.append(IndexedFile(path, language.name, digest, record, vectors))
+    return Snapshot().apply(Delta(added=added))
+
+
+def measure(
+    snapshots: Mapping[str, Snapshot],
+    questions: Sequence[Question],
+    encoder: BagEncoder | None,
+    metric: Callable[[Sequence[str], Mapping[str, float]], float],
+    weights: Weights,
+) -> dict[str, Any]:
+    """Percent by repository, by category (mean over its questions), their mean, and the median time."""
+    by_repo: dict[str, list[float]] = {}
+    by_category: dict[str, list[float]] = {}
+    times = []
+    for question in questions:
+        start = time.perf_counter()
+        hits = search(snapshots[question.repo], Query(question.text, DEPTH), encoder, weights=weights)
+        times.append(time.perf_counter() - start)
+        value = 100 * metric(list(dict.fromkeys(hit.path for hit in hits)), question.gains)
+        by_repo.setdefault(question.repo, []).append(value)
+        by_category.setdefault(question.category, []).append(value)
+    repos = {repo: _mean(values) for repo, values in sorted(by_repo.items())}
+    return {
+        "repositories": repos,
+        "categories": {name: _mean(values) for name, values in sorted(by_category.items())},
+        "mean": _mean(list(repos.values())),
+        "median_ms": round(1000 * sorted(times)[len(times) // 2], 2),
+    }
+
+
+def ablations() -> list[tuple[str, Weights]]:
+    """Name of each signal with the weights that leave it out."""
+    neutral = {"saturation": 1.0}
+    return [(f.name, replace(WEIGHTS, **{f.name: neutral.get(f.name, 0.0)})) for f in fields(WEIGHTS)]
+
+
+def _encoder(name: str) -> BagEncoder | None:
+    if name == "none":
+        return None
+    if name == "hashing":
+        return HashingEncoder()
+    encoder = load(name)
+    if not hasattr(encoder, "encode_counts"):
+        sys.exit(f"The encoder {name} reads texts in order; this command measures encoders of bags of words.")
+    return encoder  # type: ignore[return-value]
+
+
+def _load_suite(metrics: ModuleType, folder: Path) -> tuple[dict[str, list[tuple[str, bytes]]], list[Question]]:
+    corpus, queries, qrels, _ = metrics.load_set(folder)
+    path_of = {item["id"]: item["path"] for item in corpus}
+    files: dict[str, list[tuple[str, bytes]]] = {}
+    for item in corpus:
+        files.setdefault(item["repo"], []).append((item["path"], item["code"].encode()))
+    questions = [
+        Question(q["repo"], q["category"], q["query"], {path_of[i]: gain for i, gain in qrels[q["id"]].items()})
+        for q in queries
+    ]
+    return files, questions
+
+
+def _load_module(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        sys.exit(f"{path} is not there. Give --metrics the folder that holds metrics.py.")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _mean(values: Sequence[float]) -> float:
+    return round(sum(values) / len(values), 2)
+
+
+def _as_text(report: Mapping[str, Any]) -> str:
+    lines = [f"nDCG@10 (binary), percent; encoder {report['encoder']}; median query {report['median_ms']} ms"]
+    lines += [f"  {name:14} {value:6.2f}" for name, value in report["repositories"].items()]
+    lines += ["by kind of question"]
+    lines += [f"  {name:14} {value:6.2f}" for name, value in report["categories"].items()]
+    lines += [f"mean             {report['mean']:6.2f}"]
+    for name, value in report.get("without", {}).items():
+        lines.append(f"  without {name:20} {value:6.2f}  {value - report['mean']:+.2f}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

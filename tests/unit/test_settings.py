@@ -1,0 +1,94 @@
+"""Settings: everything works with none set, and a bad value is named, never fatal."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oasis_search.settings import IndexSettings, SearchSettings, Settings, parse_settings
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+keys = st.sampled_from(
+    [
+        "index",
+        "search",
+        "cacheDir",
+        "cache_dir",
+        "limit",
+        "model",
+        "enabled",
+        "workers",
+        "maxFileKb",
+        "exclude",
+        "include",
+        "watch",
+    ]
+)
+
+
+def test_none_set_means_defaults() -> None:
+    assert parse_settings(None) == (Settings(), ())
+    assert parse_settings({}) == (Settings(), ())
+
+
+def test_values_are_taken_in_camel_and_snake_case() -> None:
+    wanted = Settings(
+        IndexSettings(workers=2, max_file_kb=64, exclude=("*.min.js",), watch=False),
+        SearchSettings(limit=5),
+        "/c",
+    )
+    camel = {
+        "index": {"workers": 2, "maxFileKb": 64, "exclude": ["*.min.js"], "watch": False},
+        "search": {"limit": 5},
+        "cacheDir": "/c",
+    }
+    snake = {
+        "index": {"workers": 2, "max_file_kb": 64, "exclude": ["*.min.js"], "watch": False},
+        "search": {"limit": 5},
+        "cache_dir": "/c",
+    }
+    assert parse_settings(camel) == (wanted, ())
+    assert parse_settings(snake) == (wanted, ())
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["index"], "list"),
+        ({"speed": 1}, '"speed"'),
+        ({"index": {"wrokers": 1}}, '"index.wrokers"'),
+        ({"index": 3}, '"index"'),
+        ({"index": {"workers": -1}}, '"index.workers" is -1'),
+        ({"index": {"workers": True}}, '"index.workers" is True'),
+        ({"index": {"workers": 1.5}}, '"index.workers" is 1.5'),
+        ({"index": {"enabled": "yes"}}, '"index.enabled" is \'yes\''),
+        ({"index": {"exclude": "*.js"}}, '"index.exclude"'),
+        ({"index": {"exclude": [1]}}, '"index.exclude"'),
+        ({"search": {"model": 7}}, '"search.model" is 7'),
+    ],
+)
+def test_bad_value_gives_the_default_and_a_sentence(options: object, named: str) -> None:
+    settings, (problem,) = parse_settings(options)
+    assert settings == Settings()
+    assert named in problem
+    assert problem.endswith(".")
+
+
+def test_bad_value_leaves_its_neighbours() -> None:
+    settings, problems = parse_settings({"index": {"workers": "two", "watch": False}, "search": {"limit": 3}})
+    assert settings == Settings(IndexSettings(watch=False), SearchSettings(limit=3))
+    assert len(problems) == 1
+
+
+@given(st.dictionaries(keys, st.dictionaries(keys, json_values, max_size=4) | json_values, max_size=4))
+def test_any_json_gives_settings_of_the_right_types(options: dict[str, object]) -> None:
+    settings, _ = parse_settings(options)
+    for group in (settings, settings.index, settings.search):
+        for field in dataclasses.fields(group):
+            default = getattr(type(group)(), field.name)
+            assert type(getattr(group, field.name)) is type(default)
