@@ -1,0 +1,1 @@
+"""The trainer: from folders of source code to model folders that the server loads."""

@@ -1,7 +1,7 @@
 """A BERT sentence encoder from a sentence-transformers folder, in plain torch: the local teacher.
 
-Covers what all-MiniLM-L6-v2 needs and no more: uncased WordPiece, absolute positions, mean pooling, unit length.
-Inference only. Other architectures are refused by name rather than run wrongly.
+Covers what all-MiniLM-L6-v2 needs and no more: uncased WordPiece, absolute positions, mean pooling, unit
+length. Inference only. Other architectures are refused by name rather than run wrongly.
 """
 
 import json

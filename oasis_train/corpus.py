@@ -1,8 +1,8 @@
-"""Documented functions from folders of source code: one row per function, in a compressed JSONL with a manifest.
+"""Documented functions from folders of source code: one row per function, in JSONL with a manifest.
 
-A source is a folder whose sub-folders are repositories (unpacked packages, clones). Rows keep their repository,
-since training draws batches from within one. Cutting is the server's own `cut_units`: what is trained is what is
-served. Deliberately no network: fetching packages is somebody else's task.
+A source is a folder whose sub-folders are repositories (unpacked packages, clones). Rows keep their
+repository, since training draws batches from within one. Cutting is the server's own `cut_units`: what is
+trained is what is served. Deliberately no network: fetching packages is somebody else's task.
 """
 
 import gzip
@@ -26,7 +26,19 @@ ROWS_NAME = "rows.jsonl.gz"
 MANIFEST_NAME = "corpus.json"
 
 SKIPPED_FOLDERS = frozenset(
-    "vendor node_modules third_party _vendor bundled dist min test tests testdata __tests__ testing locale".split()
+    {
+        "vendor",
+        "node_modules",
+        "third_party",
+        "_vendor",
+        "bundled",
+        "dist",
+        "min",
+        "test",
+        "tests",
+        "testdata",
+    }
+    | {"__tests__", "testing", "locale"}
 )
 """Copies of other projects, built files and tests, whose comments seldom describe behaviour."""
 

@@ -17,8 +17,9 @@ _MARKUP = (
     (re.compile(r"https?://\S+"), " "),
 )
 _SECTION = re.compile(
-    r"^\s*(?:[@\\](?!brief)\w+|:\w+[^:\n]*:|(?:args|arguments|parameters|params|returns?|raises|yields|throws|examples?|usage"
-    r"|notes?|see also|attributes|references|todo|warnings?|input|output)\b\s*:?\s*$|>>>|[-=~*#]{3,}|\.\. |#\s*(?:->|@))",
+    r"^\s*(?:[@\\](?!brief)\w+|:\w+[^:\n]*:|(?:args|arguments|parameters|params|returns?|raises|yields|throws"
+    r"|examples?|usage|notes?|see also|attributes|references|todo|warnings?|input|output)\b\s*:?\s*$"
+    r"|>>>|[-=~*#]{3,}|\.\. |#\s*(?:->|@))",
     re.IGNORECASE | re.MULTILINE,
 )
 _SENTENCE_END = re.compile(r"(?<=[a-z0-9)\]'\"][.!?])\s+(?=[A-Z(`*])|\n\s*\n")

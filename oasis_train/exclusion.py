@@ -13,7 +13,8 @@ from oasis_search.syntax.words import identifiers
 from oasis_train.suites import load_suite
 
 GENERIC_NAMES = frozenset(
-    "c csharp cpp go java javascript php python ruby typescript rust framework image import curl".split()
+    {"c", "csharp", "cpp", "go", "java", "javascript", "php", "python", "ruby", "typescript", "rust"}
+    | {"framework", "image", "import", "curl"}
 )
 """Repository names that are everyday words of package names; these count together with their owner only."""
 
@@ -65,7 +66,7 @@ class RepositoryFilter:
 
 
 def name_parts(name: str) -> tuple[str, ...]:
-    """Lower-case runs of letters, a language suffix left out: `golang-github-go-chi-chi-dev_4.1` and the like.
+    """Lower-case runs of letters of a package or repository name, version and language suffix left out.
 
     >>> name_parts("python3-click_8.1.3")
     ('python3', 'click')

@@ -53,7 +53,7 @@ def export_static(
 
 
 def quantise(table: Vectors) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """int8 rows and the float32 scale of each, such that rows * scale is near `table`; zero rows stay zero."""
+    """int8 rows and the float32 scale of each: rows * scale is near `table`; zero rows stay zero."""
     largest = np.abs(table).max(axis=1)
     scales = np.where(largest > 0, largest / 127, 0).astype(np.float32)
     rows = np.divide(table, scales[:, None], out=np.zeros_like(table), where=scales[:, None] > 0)

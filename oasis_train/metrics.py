@@ -1,7 +1,7 @@
 """Ranking metrics of one query from the ranks of its relevant items.
 
-A rank is 1 for the best item. Working on ranks keeps ties in one place: `relevant_ranks` breaks equal scores by
-a hash of the item's id, so that the order of a file can never help.
+A rank is 1 for the best item. Working on ranks keeps ties in one place: `relevant_ranks` breaks equal scores
+by a hash of the item's id, so that the order of a file can never help.
 """
 
 import hashlib

@@ -1,8 +1,8 @@
 """Training of the static encoder: a vector per token, learned by contrast over in-repository batches.
 
-The model is exactly what `oasis_search.encoder.static` computes, in float32 and with gradients: a sum over tokens
-of damped frequency, role weight and row, compared by cosine. Half of a batch comes from one repository, whose
-functions share their jargon, so that telling them apart needs meaning; the rest keeps languages apart.
+The model is exactly what `oasis_search.encoder.static` computes, in float32 and with gradients: a sum over
+tokens of damped frequency, role weight and row, compared by cosine. Half of a batch comes from one repository,
+whose functions share their jargon, so that telling them apart needs meaning; the rest keeps languages apart.
 """
 
 from collections.abc import Iterator

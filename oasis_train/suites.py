@@ -1,7 +1,7 @@
 """Evaluation suites: folders of corpus, queries and judgements; reading them, and nothing else.
 
-`corpus.jsonl.gz` {id, language, code}, `queries.jsonl.gz` {id, query, language[, self_id]}, `qrels.tsv` (query,
-corpus id, gain), `meta.json` {name, task, metric, pool_by}.
+`corpus.jsonl.gz` {id, language, code}, `queries.jsonl.gz` {id, query, language[, self_id]}, `qrels.tsv`
+(query, corpus id, gain), `meta.json` {name, task, metric, pool_by}.
 """
 
 import gzip
@@ -57,7 +57,7 @@ def load_suite(folder: Path) -> Suite:
         return _build_suite(folder.name, meta, corpus, queries, gains)
     except FileNotFoundError as error:
         raise SuiteError(
-            f"{folder} is not a suite: {error.filename} is missing. Rebuild the suite, or name another folder."
+            f"{folder} is not a suite: {error.filename} is missing. Rebuild it, or name another folder."
         ) from error
     except (OSError, ValueError, KeyError) as error:
         raise SuiteError(f"{folder} does not have the format of a suite ({error!r}). Rebuild it.") from error

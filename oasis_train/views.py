@@ -1,8 +1,8 @@
 """Rows of a corpus as bags of token ids: what a static model sees of a function, from several sides.
 
-A query view is the first sentence, all of the documentation, or the name in words; the code view is the code,
-with or without the sentences that no query view holds. All bags are flat arrays, so that a batch of any rows is
-one gather.
+A query view is the first sentence, all of the documentation, or the name in words; the code view is the
+code, with or without the sentences that no query view holds. All bags are flat arrays, so that a batch of any
+rows is one gather.
 """
 
 from collections import Counter

@@ -43,7 +43,9 @@ class Question:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--suite", type=Path, required=True, help="rebuilt suite (corpus.jsonl.gz, ...)")
     parser.add_argument("--metrics", type=Path, required=True, help="folder that holds metrics.py")
     parser.add_argument("--encoder", default="static", help="static, hashing, none or a model folder")
@@ -122,14 +124,18 @@ def _encoder(name: str) -> BagEncoder | None:
     return encoder  # type: ignore[return-value]
 
 
-def _load_suite(metrics: ModuleType, folder: Path) -> tuple[dict[str, list[tuple[str, bytes]]], list[Question]]:
+def _load_suite(
+    metrics: ModuleType, folder: Path
+) -> tuple[dict[str, list[tuple[str, bytes]]], list[Question]]:
     corpus, queries, qrels, _ = metrics.load_set(folder)
     path_of = {item["id"]: item["path"] for item in corpus}
     files: dict[str, list[tuple[str, bytes]]] = {}
     for item in corpus:
         files.setdefault(item["repo"], []).append((item["path"], item["code"].encode()))
     questions = [
-        Question(q["repo"], q["category"], q["query"], {path_of[i]: gain for i, gain in qrels[q["id"]].items()})
+        Question(
+            q["repo"], q["category"], q["query"], {path_of[i]: gain for i, gain in qrels[q["id"]].items()}
+        )
         for q in queries
     ]
     return files, questions

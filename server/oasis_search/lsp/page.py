@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 import sys
 import typing
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from oasis_search.lsp.protocol import Command, Method
 _HEAD = """\
 # The protocol of the OASIS language server
 
-<!-- Written by `python -P -m oasis_search.lsp.page` from server/oasis_search/lsp/protocol.py. Do not edit. -->
+<!-- Written by `python -P -m oasis_search.lsp.page` from server/oasis_search/lsp/protocol.py: edit that. -->
 
 OASIS speaks the Language Server Protocol 3.17 over standard input and output (`oasis serve`) or a socket
 (`oasis serve --tcp HOST:PORT`). This page describes what it adds. A client that sends none of it still has
@@ -26,13 +27,19 @@ The server announces itself in the result of `initialize`:
 {"capabilities": {"experimental": {"oasis": {"version": "0.1.0", "methods": ["oasis/search", "..."]}}}}
 ```
 
-- **Settings** come from `initializationOptions`, from the section `oasis` by `workspace/configuration`, and later by
-  `workspace/didChangeConfiguration`. A bad value is named by `window/showMessage` and its default is used.
-- **Positions** are in the encoding that `initialize` agreed on: the client's first choice of `utf-8`, `utf-16`, `utf-32`.
-- **Unsaved text** is searched as it stands in the editor (`textDocument/didOpen`, `didChange`, `didSave`, `didClose`).
+- **Settings** come from `initializationOptions`, from the section `oasis` by `workspace/configuration`, later
+  by `workspace/didChangeConfiguration`. A bad value is named by `window/showMessage`; its default is used.
+- **Positions** are in the encoding that `initialize` agreed on: the client's first choice of `utf-8`,
+  `utf-16` and `utf-32`.
+- **Unsaved text** is searched as it stands in the editor (`textDocument/didOpen`, `didChange`, `didSave`,
+  `didClose`).
 - **Folders** come and go with `workspace/didChangeWorkspaceFolders`; only `file:` URIs are indexed.
 - **Cancelling** with `$/cancelRequest` stops a search, also one that came as a command.
 """
+
+_SHORT = 90
+_INNERMOST = re.compile(r"[\[{]\n[^\[\]{}]*[\]}]|\{\n(?:[^\[\]{}]|\{[^\[\]{}\n]*\}){0,300}\}")
+"""An object or array over several lines that holds nothing else, or only objects that are on one line."""
 
 
 def render() -> str:
@@ -121,7 +128,16 @@ def _link(kind: type) -> str:
 
 
 def _json(value: object) -> str:
-    return f"```json\n{json.dumps(value, indent=2, ensure_ascii=False)}\n```"
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    while (shorter := _INNERMOST.sub(_on_one_line, text)) != text:
+        text = shorter
+    return f"```json\n{text}\n```"
+
+
+def _on_one_line(found: re.Match[str]) -> str:
+    line = re.sub(r"\n\s*", " ", found[0]).replace("{ ", "{").replace(" }", "}")
+    line = line.replace("[ ", "[").replace(" ]", "]")
+    return line if len(line) <= _SHORT else found[0]
 
 
 if __name__ == "__main__":

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import tree_sitter
 
-from oasis_search.syntax.definitions import Definition, Matches, find_definitions
+from oasis_search.syntax.definitions import Definition, Matches, sort_matches
 from oasis_search.syntax.documentation import attached_start, comment_text, docstring_text
-from oasis_search.syntax.grammars import load_grammar
+from oasis_search.syntax.grammars import load_grammar, match_query, parse_tree
 from oasis_search.syntax.languages import Language
 from oasis_search.syntax.lines import SourceLines, read_lines
 from oasis_search.syntax.split import is_long, split_range, statement_borders
@@ -81,13 +81,13 @@ def cut_units(source: bytes, language: Language) -> tuple[tuple[CodeUnit, ...], 
         return tuple(cut_windows(lines, language)), ()
     try:
         grammar = load_grammar(language)
-        tree = tree_sitter.Parser(grammar.language).parse(source)
-        matches = find_definitions(tree.root_node, grammar.query, source)
+        tree = parse_tree(grammar, source)
+        matches = sort_matches(match_query(grammar, tree), source)
         file = _File(lines, language, tree.root_node, matches)
         units: list[CodeUnit] = []
         _cut_region(file, matches.definitions, 0, len(source), (), None, units)
     except (ValueError, RuntimeError, RecursionError, MemoryError) as error:
-        detail = f"The {language.name} grammar failed ({error}); the file was cut in windows of lines instead."
+        detail = f"The {language.name} grammar gave up ({error}); the file was cut in windows of lines instead."
         return tuple(cut_windows(lines, language)), (Problem("", "parse-error", detail),)
     units.sort(key=_position)
     return tuple(units), ()

@@ -6,10 +6,11 @@ by the position of its name: the widest range is the unit.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tree_sitter import Node, Query, QueryCursor
+from tree_sitter import Node
 
 Role = Literal["function", "method", "class", "module", "namespace", "package"]
 """Captures that mark a definition; `module` becomes a class or a namespace by what is in it, a `package`
@@ -52,14 +53,14 @@ class Matches:
     """The same the other way round."""
 
 
-def find_definitions(root: Node, query: Query, source: bytes) -> Matches:
-    """Run `query` over a tree once and sort out what it captured; linear in the number of captures."""
+def sort_matches(matches: Sequence[tuple[int, dict[str, list[Node]]]], source: bytes) -> Matches:
+    """Tell definitions, calls, docstrings and attributes apart; n log n in the number of matches."""
     calls: list[tuple[int, int]] = []
     doc_ends: dict[int, int] = {}
     attributes: dict[int, int] = {}
     found: dict[int, Definition] = {}
     roles: dict[int, Role] = {}
-    for pattern, captures in QueryCursor(query).matches(root):
+    for pattern, captures in matches:
         if "call" in captures:
             node = captures["call"][0]
             calls.append((node.start_byte, node.end_byte))

@@ -85,7 +85,8 @@ class SourceText:
 
 
 def source_of_bytes(name: str, raw: bytes) -> SourceText | Problem:
-    """Text of a file called `name` that holds `raw`; a Problem has an empty path."""
+    """Text of a file called `name` (or at that path) that holds `raw`; a Problem has an empty path."""
+    name = name.replace("\\", "/").rpartition("/")[2]
     problem = _problem_of_name(name)
     if problem is not None:
         return problem
@@ -141,7 +142,7 @@ def _problem_of_status(name: str, status: os.stat_result, max_bytes: int) -> Pro
 
 
 def _too_large(name: str, size: int, max_bytes: int) -> Problem:
-    detail = f"{name} has {size:,} bytes or more; the settings leave out files over {max_bytes:,} bytes."
+    detail = f"{name} has {size:,} bytes; the settings leave out files over {max_bytes:,} bytes."
     return Problem("", "too-large", detail)
 
 

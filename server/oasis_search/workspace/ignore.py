@@ -166,22 +166,25 @@ class IgnoreRules:
         return self._reach is not None and self._reach(_encoded(path)) is not None
 
     def _scope_of(self, folder: str) -> Scope | None:
-        if folder in self._scopes:
-            return self._scopes[folder]
-        scope: Scope | None = self._base
-        fate = Fate.KEPT
-        if folder:
-            above, _, name = folder.rpartition("/")
-            scope = self._scope_of(above)
-            fate = Fate.SKIPPED if scope is None else self.decide(scope, folder, name, True)
-        if scope is None or fate is Fate.SKIPPED:
-            scope = None
-        else:
-            place = os.path.join(self._root, folder) if folder else self._root
-            present = (marker for marker in _MARKERS if os.path.lexists(os.path.join(place, marker)))
-            scope = self.enter(scope, folder, present, fate)
-        self._scopes[folder] = scope
+        missing: list[str] = []
+        while folder not in self._scopes and folder:
+            missing.append(folder)
+            folder = folder.rpartition("/")[0]
+        if folder not in self._scopes:
+            self._scopes[folder] = self.enter(self._base, folder, self._markers_in(folder), Fate.KEPT)
+        scope = self._scopes[folder]
+        for inner in reversed(missing):
+            name = inner.rpartition("/")[2]
+            if scope is not None:
+                fate = self.decide(scope, inner, name, True)
+                is_skipped = fate is Fate.SKIPPED
+                scope = None if is_skipped else self.enter(scope, inner, self._markers_in(inner), fate)
+            self._scopes[inner] = scope
         return scope
+
+    def _markers_in(self, folder: str) -> list[str]:
+        place = os.path.join(self._root, folder)
+        return [marker for marker in _MARKERS if os.path.lexists(os.path.join(place, marker))]
 
 
 def load_rules(root: Path, *, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> IgnoreRules:
@@ -308,7 +311,7 @@ def _without_trailing_spaces(line: bytes) -> bytes:
 
 
 _STAR: Final = b"*"
-_NAME_CHAR: Final = b"[^/]"
+_DEEP: Final = b"**/"
 
 
 def _translate(pattern: bytes, head: int) -> bytes | None:
@@ -329,7 +332,7 @@ def _translate(pattern: bytes, head: int) -> bytes | None:
             if is_deep and end == len(pattern):
                 tokens.append(b".*")
             elif is_deep and pattern[end : end + 1] == b"/":
-                tokens.append(b"(?:.*/)?")
+                tokens.append(_DEEP)
                 end += 1
             else:
                 tokens.append(_STAR)
@@ -344,32 +347,45 @@ def _translate(pattern: bytes, head: int) -> bytes | None:
             i += char == b"\\"
             if i == len(pattern):
                 return None
-            tokens.append(_NAME_CHAR if char == b"?" else re.escape(pattern[i : i + 1]))
+            tokens.append(b"[^/]" if char == b"?" else re.escape(pattern[i : i + 1]))
             i += 1
     return _without_backtracking(tokens)
 
 
 def _without_backtracking(tokens: list[bytes]) -> bytes:
-    """Joined tokens; of several stars in one path part all but the last take the shortest match for good.
+    """Joined tokens; of several wildcards of a kind all but the last take the shortest match for good.
 
-    The first match of what stands between two stars is always good enough, and without this a pattern like
-    `*a*a*a*a*b` would take time exponential in its stars.
+    The first match of what stands between two of them is always good enough, and without this a pattern like
+    `*a*a*a*a*b` or `**/a/**/a/**/a/b` would take time exponential in its wildcards.
     """
-    out = b""
-    i = 0
-    while i < len(tokens):
-        if tokens[i] != _STAR:
-            out += tokens[i]
-            i += 1
-            continue
-        end = i + 1
-        while end < len(tokens) and tokens[end] != _STAR and b"/" not in tokens[end].replace(_NAME_CHAR, b""):
-            end += 1
-        is_last = end == len(tokens) or tokens[end] != _STAR
-        block = b"".join(tokens[i + 1 : end])
-        out += _NAME_CHAR + b"*" + block if is_last else b"(?>" + _NAME_CHAR + b"*?" + block + b")"
-        i = end
+    first, *others = _split(tokens, _DEEP)
+    out = _without_star_backtracking(first)
+    for number, part in enumerate(others, 1):
+        block = _without_star_backtracking(part)
+        out += b"(?:.*/)?" + block if number == len(others) else b"(?>(?:.*?/)??" + block + b")"
     return out
+
+
+def _without_star_backtracking(tokens: list[bytes]) -> bytes:
+    out: list[bytes] = []
+    for part in _split(tokens, b"/"):
+        first, *others = _split(part, _STAR)
+        text = b"".join(first)
+        for number, piece in enumerate(others, 1):
+            block = b"".join(piece)
+            text += b"[^/]*" + block if number == len(others) else b"(?>[^/]*?" + block + b")"
+        out.append(text)
+    return b"/".join(out)
+
+
+def _split(tokens: list[bytes], at: bytes) -> list[list[bytes]]:
+    parts: list[list[bytes]] = [[]]
+    for token in tokens:
+        if token == at:
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    return parts
 
 
 _POSIX_CLASSES: Final = {
@@ -489,4 +505,7 @@ def _reach_of(globs: Sequence[str], ignore_case: bool) -> Callable[[bytes], obje
 
 
 def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half a character, from a client's JSON: names no file
+        return text.encode("utf-8", "surrogatepass")

@@ -54,6 +54,7 @@ IDLE_S = 20.0
 """After this long without work all workers but one end."""
 
 _WALK_BATCH = 256
+_SETTLED = (Phase.READY, Phase.FAILED, Phase.DISABLED)
 
 
 class Indexer:
@@ -93,6 +94,7 @@ class Indexer:
         self._closing = False
         self._tickets = itertools.count(1)
         self._changed = threading.Condition()
+        self._n_posted = self._n_handled = 0
         self._thread = threading.Thread(target=self._run, name="oasis-indexer", daemon=True)
 
     # --- called from any thread ---------------------------------------------------------------------------
@@ -108,7 +110,23 @@ class Indexer:
 
     def post(self, action: Callable[[], None]) -> None:
         """Runs `action` on the indexing thread, after what was posted before."""
+        with self._changed:
+            self._n_posted += 1
         self._actions.put(action)
+
+    def is_settled(self, roots: Iterable[Path]) -> bool:
+        """Whether nothing is left to do for these folders: all that was posted is in their snapshots."""
+        folders = self.folders
+        return self._n_posted == self._n_handled and all(
+            root in folders
+            and folders[root].phase in _SETTLED
+            and not folders[root].has_unpublished
+            and (folders[root].is_complete or folders[root].phase is not Phase.READY)
+            and root not in self._scans
+            and root not in self._rescans
+            and not any(place[0] == root for place in list(self._edited))
+            for root in roots
+        )
 
     def wait(self, condition: Callable[[], bool], timeout_s: float | None) -> bool:
         """Waits until `condition` holds after some step of the thread; False when time ran out."""
@@ -137,6 +155,7 @@ class Indexer:
             except Exception:
                 log.exception("An indexing step failed; indexing goes on.")
             with self._changed:
+                self._n_handled += action is not None
                 self._changed.notify_all()
         if self._store is not None:
             self._store.close()
@@ -164,6 +183,7 @@ class Indexer:
         model = self._settings.search.model if not self.encoder_problem else "static"
         setup = WorkerSetup(str(self._store_file), model, index.max_file_kb * 1024)
         self._pool = WorkerPool(size, setup, lambda said: self.post(partial(self._hear, said)))
+        self._hold_back()
 
     def _pause(self) -> float | None:
         """Seconds until something is due, None when nothing is."""
@@ -293,14 +313,17 @@ class Indexer:
     def pause(self, paused: bool) -> None:
         """Stops or goes on with bulk indexing; edits of open files are followed all the same."""
         self._paused = paused
-        if self._pool is not None:
-            self._pool.paused_from = CHANGE_PRIORITY if paused else 1_000_000
+        self._hold_back()
         for root, folder in self.folders.items():
             if paused and folder.phase in (Phase.SCANNING, Phase.INDEXING):
                 folder.phase = Phase.PAUSED
             elif not paused and folder.phase is Phase.PAUSED:
                 folder.phase = Phase.INDEXING
             self._untold.add(root)
+
+    def _hold_back(self) -> None:
+        if self._pool is not None:
+            self._pool.paused_from = CHANGE_PRIORITY if self._paused else 1_000_000
 
     def watch(self, root: Path) -> None:
         """Watches a folder on our own."""
@@ -377,8 +400,7 @@ class Indexer:
         if folder is None or folder.phase is Phase.DISABLED:
             return
         self._stop_scan(root)
-        if folder.phase is not Phase.PAUSED:
-            folder.phase = Phase.SCANNING
+        folder.phase = Phase.PAUSED if self._paused else Phase.SCANNING
         self._untold.add(root)
         folder.begin_scan()
         stop = threading.Event()

@@ -5,6 +5,7 @@ worker that dies gives its tasks back; a file that kills two workers is reported
 again.
 """
 
+import contextlib
 import heapq
 import itertools
 import logging
@@ -25,8 +26,11 @@ log = logging.getLogger(__name__)
 IN_FLIGHT = 2
 """Tasks a worker holds: one to work on and one so that it never waits for us."""
 
-MAX_DEATHS = 5
-"""Deaths in a row without one result: then workers cannot run here at all."""
+MAX_FAILURES = 5
+"""Workers that gave up by themselves in a row without one result: then they cannot run here at all."""
+
+LONGEST_PAUSE_S = 3.0
+"""Most time before a killed worker is replaced; doubles from 0.1 s while nothing is finished in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +63,15 @@ class WorkerPool:
         self._waiting: list[tuple[int, int, Task]] = []
         self._numbers = itertools.count(1)
         self._suspects: dict[tuple[str, str], int] = {}
-        self._deaths = 0
+        self._deaths = self._failures = 0
         self._not_before = 0.0
         self.paused_from = 1_000_000
         """Tasks of this priority and later wait; set by the session when it is paused."""
 
     @property
     def failed(self) -> bool:
-        """Whether workers died so often that no more are started."""
-        return self._deaths >= MAX_DEATHS
+        """Whether workers failed so often that no more are started; being killed is no failure."""
+        return self._failures >= MAX_FAILURES
 
     @property
     def load(self) -> int:
@@ -98,7 +102,7 @@ class WorkerPool:
 
     def finished(self, result: TaskResult) -> None:
         """A worker answered."""
-        self._deaths = 0
+        self._deaths = self._failures = 0
         for worker in self._workers:
             worker.tasks.pop(result.number, None)
 
@@ -107,9 +111,10 @@ class WorkerPool:
         if worker not in self._workers:
             return []
         self._workers.remove(worker)
-        code = worker.process.wait()
+        code = _end(worker)
         self._deaths += 1
-        self._not_before = time.monotonic() + 0.1 * 2**self._deaths
+        self._failures += code >= 0
+        self._not_before = time.monotonic() + min(LONGEST_PAUSE_S, 0.05 * 2**self._deaths)
         log.warning("Worker %d ended with status %d.", worker.process.pid, code)
         given_up: list[TaskResult] = []
         for priority, task in worker.tasks.values():
@@ -138,7 +143,8 @@ class WorkerPool:
             _end(worker)
 
     def close(self) -> None:
-        """Ends all workers."""
+        """Ends all workers and drops what waits."""
+        self._waiting.clear()
         workers, self._workers = self._workers, []
         for worker in workers:
             _end(worker)
@@ -164,12 +170,14 @@ class WorkerPool:
         self._deliver(WorkerDied(worker))
 
 
-def _end(worker: WorkerProcess) -> None:
+def _end(worker: WorkerProcess) -> int:
+    """Makes sure that a worker has ended; its exit status."""
     process = worker.process
-    cast(BinaryIO, process.stdin).close()
+    with contextlib.suppress(OSError):  # What was still to be written has no reader any more.
+        cast(BinaryIO, process.stdin).close()
     process.terminate()
     try:
-        process.wait(timeout=2)
+        return process.wait(timeout=2)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait()
+        return process.wait()

@@ -29,7 +29,6 @@ SPARE_HITS = 10
 """Hits asked for beyond the limit, to stand in for those that turn out to be stale."""
 
 ENCODER_WAIT_S = 5.0
-_SETTLED = (Phase.READY, Phase.FAILED, Phase.DISABLED)
 
 
 def never() -> bool:
@@ -135,8 +134,8 @@ class Session:
         return tuple(index.status() for index in self._indexes())
 
     def wait_ready(self, timeout_s: float | None = None) -> bool:
-        """Waits until every folder is indexed (or cannot be); False when time ran out."""
-        return self._indexer.wait(self._is_settled, timeout_s)
+        """Waits until all that is known to have changed is searchable; False when time ran out."""
+        return self._indexer.wait(lambda: self._indexer.is_settled(list(self._roots)), timeout_s)
 
     def reindex(self, folder: Path | None = None) -> None:
         """Forgets what is stored of a folder, or of all, and indexes anew."""
@@ -181,10 +180,6 @@ class Session:
             names = ", ".join(str(path) for path in self._roots) or "none"
             raise WorkspaceError(f"{root} is not an open folder (open: {names}).")
         return [index for index in self._indexes() if index.root == root]
-
-    def _is_settled(self) -> bool:
-        indexes = self._indexer.folders
-        return all(root in indexes and indexes[root].phase in _SETTLED for root in self._roots)
 
     def _hits_of(self, index: FolderIndex, query: Query, cancelled: Callable[[], bool]) -> list[FoundHit]:
         wider = replace(query, limit=query.limit + SPARE_HITS)

@@ -96,7 +96,7 @@ class Watcher:
         self._on_problem(f"The folder {self._root} is gone; it is watched again as soon as it is back.")
         while not self._stop.wait(_LOOK_AT_ROOT_MS / 1000):
             if os.path.isdir(self._root):
-                self._on_batch([(self._root, "created")])
+                self._report([(self._root, "created")])
                 return
 
     def _watch(self, polls: bool) -> None:
@@ -121,7 +121,13 @@ class Watcher:
                 return
             batch = self._batch_of(changes)
             if batch:
-                self._on_batch(batch)
+                self._report(batch)
+
+    def _report(self, batch: Batch) -> None:
+        try:
+            self._on_batch(batch)
+        except Exception:  # the fault of one batch, not of the watching
+            _log.exception("a batch of %d changes in %s was lost", len(batch), self._root)
 
     def _batch_of(self, changes: set[tuple["Change", str]]) -> Batch:
         """One entry a path; what the system said in several events is settled by what exists now."""

@@ -108,6 +108,8 @@ def check_like_git(root: Path, files: dict[str, str] | Iterable[str]) -> list[st
         ("/\n//\n!\n!/", ["x", "a/b"]),
         ("a//", ["a/b"]),
         ("*a*b*c", ["xaybzc", "abc", "acb", "aabbc", "d/abc"]),
+        ("**/a/**/b*/**/c", ["a/b/c", "x/a/y/b/z/c", "a/b1/b2/x/c", "b/a/c", "a/bc", "a/a/b/b/c/d"]),
+        ("a/**/*b*c/**", ["a/xbyc/d", "a/q/bc/d/e", "a/bc", "a/cb/d"]),
         ("d/*a*b", ["d/ab", "d/xaayb", "d/a/b"]),
         ("A", ["a", "A1/a", "b/A"]),
     ],
@@ -151,8 +153,9 @@ def test_core_excludesfile_is_found_without_git(
     where: str, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     git(tmp_path, "init", "-q")
-    write(home, {"my ignores": "*.mine\n", "elsewhere": "[core]\n\texcludesFile = ~/my\\ ignores\n"})
-    setting = '; the rules\n[user] name = x\n[core "sub"]\nexcludesfile = no\n[Core]\n  excludesFile = "~/my ignores" # x\n'
+    write(home, {"my ignores": "*.mine\n"})
+    setting = '; the rules\n[user] name = x\n[core "sub"]\nexcludesfile = no\n'
+    setting += '[Core]\n  excludesFile = "~/my ignores" # x\n'
     if where == "home":
         write(home, {".gitconfig": setting})
     elif where == "xdg":
@@ -325,12 +328,21 @@ def test_excludes_of_the_settings_win_over_oasisignore(tmp_path: Path) -> None:
     assert kept(tmp_path, exclude=["*.md", "/z"]) == [".gitignore", ".oasisignore", "g"]
 
 
-def test_patterns_with_many_stars_end(tmp_path: Path) -> None:
-    write(
-        tmp_path,
-        {".gitignore": "*a" * 40 + "b\n" + "d/" + "*a" * 40 + "b\n", "a" * 200: "", "d/" + "a" * 200: ""},
-    )
-    assert len(kept(tmp_path)) == 3
+def test_patterns_with_many_wildcards_end(tmp_path: Path) -> None:
+    stars, deep = "*a" * 40 + "b\n", "**/a/" * 25 + "b\n"
+    long_name, deep_path = "a" * 200, "a/" * 60 + "c"
+    write(tmp_path, {".gitignore": stars + "d/" + stars + deep})
+    write(tmp_path, [long_name, "d/" + long_name, deep_path])
+    assert len(kept(tmp_path)) == 4
+
+
+def test_rules_answer_for_paths_that_no_file_has(tmp_path: Path) -> None:
+    write(tmp_path, {".gitignore": "x\n"})
+    rules = load_rules(tmp_path, include=["\ud800"])
+    assert rules.is_ignored("no/such/x")
+    assert rules.is_ignored("no/such/x/y")
+    assert not rules.is_ignored("d/" * 3000 + "y")
+    assert not rules.is_ignored("\ud800/y")
 
 
 def test_which_changes_call_for_new_rules() -> None:
