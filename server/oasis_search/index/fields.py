@@ -7,7 +7,8 @@ disk. Two of a million terms collide with a chance of 3e-8, which a ranking does
 from enum import IntEnum
 from hashlib import blake2b
 
-from oasis_search.syntax.words import split_identifier, terms
+from oasis_search.index.roots import terms
+from oasis_search.syntax.words import split_identifier
 
 
 class Field(IntEnum):

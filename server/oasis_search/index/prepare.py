@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from oasis_search.index.fields import Field, definition_terms, term_id, words_of
 from oasis_search.index.record import FileRecord, unit_key
+from oasis_search.index.roots import terms
 from oasis_search.syntax import Language, Problem, cut_units
 from oasis_search.syntax.units import KINDS, CodeUnit
-from oasis_search.syntax.words import identifiers, terms
+from oasis_search.syntax.words import identifiers
 
 _KIND_CODE = {kind: code for code, kind in enumerate(KINDS)}
 _CACHE_LIMIT = 100_000

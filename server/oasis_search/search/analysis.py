@@ -11,8 +11,9 @@ from functools import cache
 from importlib.resources import files
 
 from oasis_search.index.fields import Field, normal_name, term_id
+from oasis_search.index.roots import root, terms
 from oasis_search.search.query import MAX_QUERY_CHARS
-from oasis_search.syntax.words import identifiers, split_identifier, stem, terms
+from oasis_search.syntax.words import identifiers, split_identifier
 
 MAX_WORDS = 64
 """Distinct words of a query that are looked up: pasted code of more has said what it is about."""
@@ -70,7 +71,7 @@ def analyse(text: str) -> Analysis:
     for pair in pairs:
         weights.setdefault(pair, PAIR_WEIGHT)
     weights = dict(list(weights.items())[: 2 * MAX_WORDS])
-    words = dict.fromkeys(stem(word) for token in tokens for word in split_identifier(token))
+    words = dict.fromkeys(root(word) for token in tokens for word in split_identifier(token))
     return Analysis(
         text=text,
         words=tuple(words)[:MAX_WORDS],
@@ -107,7 +108,7 @@ def _neighbours(tokens: list[str]) -> list[str]:
     joined: list[str] = []
     for first, second in zip(tokens, tokens[1:], strict=False):
         head, tail = normal_name(first), normal_name(second)
-        joined += [head + tail, head + stem(tail)] if head and tail else []
+        joined += [head + tail, head + root(tail)] if head and tail else []
     return list(dict.fromkeys(joined))
 
 

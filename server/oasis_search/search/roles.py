@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 
-from oasis_search.syntax.words import stem
+from oasis_search.index.roots import root
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def roles() -> tuple[Role, ...]:
         Role(
             name=name,
             factor=float(row["factor"]),
-            asked_by=frozenset(stem(word) for word in row["asked_by"]),
+            asked_by=frozenset(root(word) for word in row["asked_by"]),
             folders=frozenset(row["folders"]),
             files=re.compile("|".join(f"(?:{pattern})" for pattern in row["files"])) if row["files"] else None,
             languages=frozenset(row.get("languages", ())),

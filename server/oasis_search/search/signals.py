@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oasis_search.index.lexical import units_with
+from oasis_search.index.roots import root
 from oasis_search.index.snapshot import Snapshot
 from oasis_search.search.analysis import Analysis
 from oasis_search.search.fusion import Candidates
 from oasis_search.search.roles import Role, asked_roles, roles_of
 from oasis_search.search.weights import Weights
-from oasis_search.syntax.words import split_identifier, stem
+from oasis_search.syntax.words import split_identifier
 
 Column = NDArray[np.float32]
 """(c,) one number a candidate."""
@@ -146,4 +147,4 @@ def _path_stems(path: str) -> frozenset[str]:
     """Stems of the words in the file's own name without its ending, and in its folder's."""
     *folders, name = path.split("/")
     near = (name.partition(".")[0] or name, *folders[-1:])
-    return frozenset(stem(word) for piece in near for word in split_identifier(piece))
+    return frozenset(root(word) for piece in near for word in split_identifier(piece))

@@ -87,7 +87,7 @@ def cut_units(source: bytes, language: Language) -> tuple[tuple[CodeUnit, ...], 
         units: list[CodeUnit] = []
         _cut_region(file, matches.definitions, 0, len(source), (), None, units)
     except (ValueError, RuntimeError, RecursionError, MemoryError) as error:
-        detail = f"The {language.name} grammar gave up ({error}); the file was cut in windows of lines instead."
+        detail = f"The {language.name} grammar gave up ({error}); the file was cut in windows instead."
         return tuple(cut_windows(lines, language)), (Problem("", "parse-error", detail),)
     units.sort(key=_position)
     return tuple(units), ()
@@ -111,7 +111,7 @@ def _cut_region(
     own: list[tuple[int, int]] = []
     for piece in pieces:
         if piece.definition is not None:
-            _cut_definition(file, piece, path, owner, units)
+            _cut_definition(file, piece, piece.definition, path, owner, units)
         elif owner is not None:
             own.append((piece.start, piece.end))
         else:
@@ -129,7 +129,9 @@ def _pieces(
     cursor = start
     for position, definition in enumerate(definitions):
         following = definitions[position + 1].start if position + 1 < len(definitions) else end
-        first, doc_end = attached_start(lines, file.language, definition.start, cursor, file.matches.attribute_starts)
+        first, doc_end = attached_start(
+            lines, file.language, definition.start, cursor, file.matches.attribute_starts
+        )
         last = max(definition.end, cursor)
         trailing = _TRAILING.match(lines.source, last, following)
         if trailing is not None:
@@ -153,16 +155,18 @@ def _pieces(
 
 
 def _is_tiny(lines: SourceLines, start: int, end: int) -> bool:
-    return (
-        end - start <= 8 * _TINY_BYTES and len(b"".join(lines.source[start:end].split())) <= _TINY_BYTES
-    )
+    return end - start <= 8 * _TINY_BYTES and len(b"".join(lines.source[start:end].split())) <= _TINY_BYTES
 
 
 def _cut_definition(
-    file: _File, piece: _Piece, path: tuple[str, ...], owner: _Owner | None, units: list[CodeUnit]
+    file: _File,
+    piece: _Piece,
+    definition: Definition,
+    path: tuple[str, ...],
+    owner: _Owner | None,
+    units: list[CodeUnit],
 ) -> None:
-    definition = piece.definition
-    assert definition is not None
+    """Cut a definition: a namespace gives only what is in it, a class or function itself too."""
     lines = file.lines
     name = lines.text(definition.name_start, definition.name_end)
     children = definition.children if len(path) < MAX_DEPTH else []

@@ -14,7 +14,9 @@ _MARKERS = re.compile(
     r"^[ \t]*(?:/\*+!?|\*+/|///?!?|\*(?!\*)|#+!?|--+|=begin\b|=end\b)?[ \t]?|[ \t]*(?:\*+/)?[ \t\r]*$",
     re.MULTILINE,
 )
-_XML_TAG = re.compile(r"</?(?:summary|remarks|param|returns|exception|value|para|example|typeparam)\b[^>\n]*>")
+_XML_TAG = re.compile(
+    r"</?(?:summary|remarks|param|returns|exception|value|para|example|typeparam)\b[^>\n]*>"
+)
 _RULE = re.compile(r"^[^\w\n]+$", re.MULTILINE)
 _BLANK_LINES = re.compile(r"\n{3,}")
 

@@ -5,7 +5,7 @@ grammars and compiled queries are read-only and may be shared.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib import import_module
 from importlib.resources import files
 from time import thread_time
@@ -30,7 +30,7 @@ class Grammar:
     query: tree_sitter.Query
 
 
-@lru_cache(maxsize=None)
+@cache
 def load_grammar(language: Language) -> Grammar:
     """The grammar of `language`; a caller mistake (`ValueError`) for a language without one."""
     if language.grammar is None:
@@ -54,7 +54,9 @@ def parse_tree(grammar: Grammar, source: bytes) -> tree_sitter.Tree:
         raise ValueError("parsing did not end in time, perhaps it is another language") from error
 
 
-def match_query(grammar: Grammar, tree: tree_sitter.Tree) -> list[tuple[int, dict[str, list[tree_sitter.Node]]]]:
+def match_query(
+    grammar: Grammar, tree: tree_sitter.Tree
+) -> list[tuple[int, dict[str, list[tree_sitter.Node]]]]:
     """All matches of the grammar's query: pattern number and captured nodes by name."""
     cursor = tree_sitter.QueryCursor(grammar.query)
     cursor.set_max_start_depth(_MAX_DEPTH)

@@ -21,7 +21,8 @@ _MARKDOWN = re.compile(
     re.MULTILINE,
 )
 _RST = re.compile(
-    rb"^(?P<over>[^\s][^\n]{0,200})\n(?P<under>(?P<mark>[=\-~^\"'`#*+.:_])(?P=mark){2,})[ \t]*\r?$", re.MULTILINE
+    rb"^(?P<over>[^\s][^\n]{0,200})\n(?P<under>(?P<mark>[=\-~^\"'`#*+.:_])(?P=mark){2,})[ \t]*\r?$",
+    re.MULTILINE,
 )
 _FRONT_MATTER = re.compile(rb"\A---[ \t]*\r?\n.*?^---[ \t]*\r?$", re.MULTILINE | re.DOTALL)
 

@@ -16,18 +16,19 @@ from functools import partial
 from pathlib import Path
 
 from oasis_search.encoder import BagEncoder, load
-from oasis_search.errors import OasisError, StoreError, WorkspaceError
+from oasis_search.errors import OasisError, StoreError
 from oasis_search.index.store import Store
 from oasis_search.settings import Settings
-from oasis_search.syntax.units import Problem
+from oasis_search.workspace.announcer import Announcer
 from oasis_search.workspace.folder import FolderIndex
 from oasis_search.workspace.githead import head_state
-from oasis_search.workspace.ignore import IgnoreRules, changes_rules, load_rules
+from oasis_search.workspace.ignore import IgnoreRules, changes_rules
 from oasis_search.workspace.pool import WorkerDied, WorkerPool
 from oasis_search.workspace.status import FolderStatus, Phase
 from oasis_search.workspace.tasks import FileTask, Task, TaskResult, WorkerSetup
 from oasis_search.workspace.unsaved import UnsavedTexts
-from oasis_search.workspace.walk import FoundFile, walk
+from oasis_search.workspace.walk import FoundFile
+from oasis_search.workspace.walks import WalkNews, Walks
 from oasis_search.workspace.watch import Batch, Watcher, is_git_state
 
 log = logging.getLogger(__name__)
@@ -49,11 +50,9 @@ TASK_BYTES, TASK_FILES = 128 * 1024, 64
 FIRST_PUBLISH_S, PUBLISH_S = 0.1, 0.5
 """Pause between two published snapshots while indexing; grows with the time that publishing takes."""
 
-STATUS_S = 0.1
 IDLE_S = 20.0
 """After this long without work all workers but one end."""
 
-_WALK_BATCH = 256
 _SETTLED = (Phase.READY, Phase.FAILED, Phase.DISABLED)
 
 
@@ -77,18 +76,16 @@ class Indexer:
         self._store: Store | None = None
         self._store_problem = ""
         self._unsaved = unsaved
-        self._on_status = on_status
+        self._announcer = Announcer(on_status)
         self._actions: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._pool: WorkerPool | None = None
         self._rules: dict[Path, IgnoreRules] = {}
         self._heads: dict[Path, str | None] = {}
-        self._scans: dict[Path, threading.Event] = {}
+        self._walks = Walks(lambda news: self.post(partial(self._hear_walk, news)))
         self._watchers: dict[Path, Watcher] = {}
         self._edited: dict[tuple[Path, str], float] = {}
         self._rescans: dict[Path, float] = {}
         self._next_publish = 0.0
-        self._told: dict[Path, tuple[Phase, float]] = {}
-        self._untold: set[Path] = set()
         self._idle_since = time.monotonic()
         self._paused = False
         self._closing = False
@@ -122,7 +119,7 @@ class Indexer:
             and folders[root].phase in _SETTLED
             and not folders[root].has_unpublished
             and (folders[root].is_complete or folders[root].phase is not Phase.READY)
-            and root not in self._scans
+            and root not in self._walks.running
             and root not in self._rescans
             and not any(place[0] == root for place in list(self._edited))
             for root in roots
@@ -190,7 +187,9 @@ class Indexer:
         due = [*self._edited.values(), *self._rescans.values()]
         if any(folder.has_unpublished for folder in self.folders.values()):
             due.append(self._next_publish)
-        due += [self._told[root][1] + STATUS_S for root in self._untold if root in self._told]
+        announcement = self._announcer.due()
+        if announcement is not None:
+            due.append(announcement)
         if self._pool is not None and self._pool.load:
             due.append(time.monotonic() + 1.0)
         elif self._pool is not None:
@@ -215,35 +214,21 @@ class Indexer:
                 self._pool.shrink()
                 self._idle_since = 0.0
         self._settle(now)
-        self._tell(now)
+        self._announcer.announce()
 
     def _settle(self, now: float) -> None:
         """Publishes what is due, and notices folders that are complete."""
         for root, folder in self.folders.items():
-            complete = folder.is_complete and root not in self._scans
+            complete = folder.is_complete and root not in self._walks.running
             if folder.has_unpublished and (complete or now >= self._next_publish):
                 folder.publish()
                 spent = time.monotonic() - now
                 self._next_publish = time.monotonic() + max(PUBLISH_S, 4 * spent)
-                self._untold.add(root)
+                self._announcer.note(folder)
             if complete and folder.phase in (Phase.INDEXING, Phase.SCANNING):
                 folder.publish()  # Entries alone may wait for the store.
                 folder.phase = Phase.READY
-                self._untold.add(root)
-
-    def _tell(self, now: float) -> None:
-        for root in list(self._untold):
-            folder = self.folders.get(root)
-            if folder is None:
-                self._untold.discard(root)
-                continue
-            phase, when = self._told.get(root, (None, 0.0))
-            if phase is folder.phase and now - when < STATUS_S:
-                continue
-            self._untold.discard(root)
-            self._told[root] = (folder.phase, now)
-            if self._on_status is not None:
-                self._on_status(folder.status())
+                self._announcer.note(folder)
 
     # --- actions ------------------------------------------------------------------------------------------
 
@@ -254,7 +239,7 @@ class Indexer:
         folder = FolderIndex(root, self._store, self.encoder.fingerprint, self.encoder.dim)
         folder.message = self._store_problem or self.encoder_problem
         self.folders = {**self.folders, root: folder}
-        self._untold.add(root)
+        self._announcer.note(folder)
         if not self._settings.index.enabled:
             folder.phase = Phase.DISABLED
             return
@@ -263,15 +248,19 @@ class Indexer:
 
     def remove_folder(self, root: Path) -> None:
         """Forgets a folder in memory; the store keeps it."""
-        self._stop_scan(root)
+        self._walks.stop(root)
         watcher = self._watchers.pop(root, None)
         if watcher is not None:
             watcher.stop()
-        self.folders = {path: folder for path, folder in self.folders.items() if path != root}
-        for table in (self._rules, self._heads, self._rescans, self._told):
+        folder = self.folders.get(root)
+        if folder is None:
+            return
+        self.folders = {path: other for path, other in self.folders.items() if path != root}
+        self._announcer.forget(folder)
+        for table in (self._rules, self._heads, self._rescans):
             table.pop(root, None)
         if self._pool is not None:
-            self._pool.forget(str(root))
+            self._pool.forget(folder.key)
 
     def note_changes(self, paths: Sequence[Path], *, is_edit: bool) -> None:
         """Files may differ from what was indexed."""
@@ -304,7 +293,7 @@ class Indexer:
         """Forgets a folder in memory and store, and indexes it anew."""
         folder = self.folders.get(root)
         if folder is not None:
-            self._stop_scan(root)
+            self._walks.stop(root)
             if self._pool is not None:
                 self._pool.forget(folder.key)
             folder.forget()
@@ -314,12 +303,12 @@ class Indexer:
         """Stops or goes on with bulk indexing; edits of open files are followed all the same."""
         self._paused = paused
         self._hold_back()
-        for root, folder in self.folders.items():
+        for folder in self.folders.values():
             if paused and folder.phase in (Phase.SCANNING, Phase.INDEXING):
                 folder.phase = Phase.PAUSED
             elif not paused and folder.phase is Phase.PAUSED:
                 folder.phase = Phase.INDEXING
-            self._untold.add(root)
+            self._announcer.note(folder)
 
     def _hold_back(self) -> None:
         if self._pool is not None:
@@ -334,11 +323,12 @@ class Indexer:
             root,
             on_batch=lambda batch: self.post(partial(self._watched, batch)),
             on_problem=lambda sentence: self.post(partial(self._watch_problem, root, sentence)),
+            ignored=partial(self._is_ignored, root),
         )
         watcher.start()
         self._watchers[root] = watcher
         folder.watching = "own"
-        self._untold.add(root)
+        self._announcer.note(folder)
 
     def set_settings(self, settings: Settings) -> None:
         """Takes over new settings: what they touch is walked or encoded again."""
@@ -381,12 +371,12 @@ class Indexer:
             return
         if self._rules[root].is_ignored(path):
             folder.remove_below(path)
-            self._untold.add(root)
+            self._announcer.note(folder)
             return
         text = self._unsaved.text_of(str(full))
         if text is None and not os.path.lexists(full):
             folder.remove_below(path)
-            self._untold.add(root)
+            self._announcer.note(folder)
             return
         ticket = next(self._tickets)
         folder.want(path, ticket)
@@ -399,63 +389,45 @@ class Indexer:
         folder = self.folders.get(root)
         if folder is None or folder.phase is Phase.DISABLED:
             return
-        self._stop_scan(root)
         folder.phase = Phase.PAUSED if self._paused else Phase.SCANNING
-        self._untold.add(root)
+        self._announcer.note(folder)
         folder.begin_scan()
-        stop = threading.Event()
-        self._scans[root] = stop
-        index = self._settings.index
-        name = f"oasis-walk-{root.name}"
-        arguments = (root, index.include, index.exclude, stop)
-        threading.Thread(target=self._walk, args=arguments, name=name, daemon=True).start()
+        self._walks.start(root, self._settings.index)
 
-    def _stop_scan(self, root: Path) -> None:
-        stop = self._scans.pop(root, None)
-        if stop is not None:
-            stop.set()
-
-    def _walk(
-        self, root: Path, include: Sequence[str], exclude: Sequence[str], stop: threading.Event
-    ) -> None:
-        """On a thread of its own: posts what a walk finds, in batches."""
-        try:
-            rules = load_rules(root, include=include, exclude=exclude)
-            head = head_state(root)
-            self.post(partial(self._walk_began, root, stop, rules, head))
-            found = walk(root, rules, cancelled=stop.is_set)
-            while batch := list(itertools.islice(found, _WALK_BATCH)):
-                self.post(partial(self._walk_found, root, stop, batch))
-        except WorkspaceError as error:
-            self.post(partial(self._walk_failed, root, stop, str(error)))
-        except Exception:
-            log.exception("Listing %s failed.", root)
-            self.post(partial(self._walk_failed, root, stop, f"Listing {root} failed; see the log."))
-        else:
-            self.post(partial(self._walk_ended, root, stop))
-
-    def _is_current(self, root: Path, stop: threading.Event) -> bool:
-        return self._scans.get(root) is stop
-
-    def _walk_began(self, root: Path, stop: threading.Event, rules: IgnoreRules, head: str | None) -> None:
-        if self._is_current(root, stop):
-            self._rules[root], self._heads[root] = rules, head
-
-    def _walk_found(self, root: Path, stop: threading.Event, batch: Sequence[FoundFile | Problem]) -> None:
-        if not self._is_current(root, stop):
+    def _hear_walk(self, news: WalkNews) -> None:
+        folder = self.folders.get(news.root)
+        if folder is None or not self._walks.is_current(news):
             return
-        folder = self.folders[root]
-        open_here = {path for path in self._unsaved.paths() if Path(path).is_relative_to(root)}
-        sizes = {item.path: item.size for item in batch if isinstance(item, FoundFile)}
-        to_read = folder.meet(batch)
-        bulk = []
-        for path in to_read:
-            if str(root / path) in open_here:
-                self._edited[(root, path)] = 0.0
-            else:
-                bulk.append(path)
-        self._request_bulk(folder, bulk, sizes)
-        self._untold.add(root)
+        if news.rules is not None:
+            self._rules[news.root], self._heads[news.root] = news.rules, news.head
+        if news.found:
+            self._request_found(folder, news)
+        if news.failure:
+            folder.message = news.failure
+            folder.phase = Phase.FAILED
+        elif news.is_end:
+            self._end_scan(folder)
+        self._announcer.note(folder)
+
+    def _request_found(self, folder: FolderIndex, news: WalkNews) -> None:
+        open_paths = set(self._unsaved.paths())
+        sizes = {item.path: item.size for item in news.found if isinstance(item, FoundFile)}
+        to_read = folder.meet(news.found)
+        is_open = {path for path in to_read if open_paths and str(folder.root / path) in open_paths}
+        for path in is_open:
+            self._edited[(folder.root, path)] = 0.0
+        self._request_bulk(folder, [path for path in to_read if path not in is_open], sizes)
+
+    def _end_scan(self, folder: FolderIndex) -> None:
+        # Files that are open but not on disk count too, and open texts win over what the walk met.
+        for path in map(Path, self._unsaved.paths()):
+            if path.is_relative_to(folder.root):
+                relative = path.relative_to(folder.root).as_posix()
+                folder.keep(relative)
+                self._edited[(folder.root, relative)] = 0.0
+        folder.finish_scan()
+        if folder.phase is Phase.SCANNING:
+            folder.phase = Phase.INDEXING
 
     def _request_bulk(self, folder: FolderIndex, paths: Iterable[str], sizes: dict[str, int]) -> None:
         tasks: list[list[FileTask]] = [[]]
@@ -471,30 +443,6 @@ class Indexer:
         for files in tasks:
             if files and self._pool is not None:
                 self._pool.submit(Task(0, folder.key, tuple(files)), BULK_PRIORITY)
-
-    def _walk_ended(self, root: Path, stop: threading.Event) -> None:
-        if not self._is_current(root, stop):
-            return
-        folder = self.folders[root]
-        del self._scans[root]
-        # Files that are open but not on disk count too, and open texts win over what the walk met.
-        for path in self._unsaved.paths():
-            if Path(path).is_relative_to(root):
-                relative = Path(path).relative_to(root).as_posix()
-                folder.keep(relative)
-                self._edited[(root, relative)] = 0.0
-        folder.finish_scan()
-        if folder.phase is Phase.SCANNING:
-            folder.phase = Phase.INDEXING
-        self._untold.add(root)
-
-    def _walk_failed(self, root: Path, stop: threading.Event, sentence: str) -> None:
-        if self._is_current(root, stop):
-            del self._scans[root]
-            folder = self.folders[root]
-            folder.message = sentence
-            folder.phase = Phase.FAILED
-            self._untold.add(root)
 
     def _hear(self, said: TaskResult | WorkerDied) -> None:
         if self._pool is None:
@@ -517,28 +465,33 @@ class Indexer:
                 folder.take(file, result.fingerprint or folder.fingerprint)
             else:
                 folder.skip(file)
-        self._untold.add(folder.root)
+        self._announcer.note(folder)
 
     def _watched(self, batch: Batch) -> None:
         self.note_changes([Path(path) for path, _ in batch], is_edit=False)
+
+    def _is_ignored(self, root: Path, path: str) -> bool:
+        """Called on the watcher's thread: rules are replaced as a whole and only remember what they read."""
+        rules = self._rules.get(root)
+        return rules is not None and rules.is_ignored(path)
 
     def _watch_problem(self, root: Path, sentence: str) -> None:
         folder = self.folders.get(root)
         if folder is not None:
             folder.message, folder.watching = sentence, "polling"
-            self._untold.add(root)
+            self.rescan(root)  # Changes between two ways of watching were seen by neither.
+            self._announcer.note(folder)
 
     def _give_up(self) -> None:
-        for root, folder in self.folders.items():
+        for folder in self.folders.values():
             if folder.phase in (Phase.SCANNING, Phase.INDEXING):
                 folder.phase = Phase.FAILED
                 folder.message = 'The worker processes keep ending; run "oasis doctor" and see the log.'
-                self._untold.add(root)
+                self._announcer.note(folder)
 
     def _close(self) -> None:
         self._closing = True
-        for root in list(self._scans):
-            self._stop_scan(root)
+        self._walks.stop_all()
         for watcher in self._watchers.values():
             watcher.stop()
         for folder in self.folders.values():
