@@ -25,17 +25,24 @@ $(VENV)/.installed-dev: $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@ $(VENV)/.installed
 
-# The demo's workspace is the standard library of the running Python; its index lies in .venv/demo-cache,
-# so that the index in your own cache folder is not touched.
-DEMO := OASIS_CACHE_DIR=$(VENV)/demo-cache $(BIN)/oasis
-STDLIB = "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
+# The demo's workspace is the standard library of the running Python, without its tests and without packages
+# that were installed into it. It and its index lie in .venv, so the index in your cache folder stays as it is.
+STDLIB := $(VENV)/standard-library
+DEMO   := OASIS_CACHE_DIR=$(VENV)/demo-index $(BIN)/oasis
 
-demo: $(VENV)/.installed ## Index Python's standard library and answer three questions
+$(STDLIB): | $(BIN)/python
+	@rm -rf $@.part
+	@$(BIN)/python -c 'import shutil, sysconfig; shutil.copytree(sysconfig.get_path("stdlib"), "$@.part", \
+	    ignore=shutil.ignore_patterns("test", "tests", "idlelib", "*-packages", "__pycache__", "*.so", "config-*"))'
+	@mv $@.part $@
+
+demo: $(VENV)/.installed $(STDLIB) ## Index Python's standard library and answer three questions
+	@echo 'Workspace: the standard library of '"$$($(BIN)/python --version)"
 	@$(DEMO) index $(STDLIB)
 	@for question in \
 	    'how similar are two sequences, as a ratio' \
 	    'delete a temporary directory when the with block ends' \
-	    'read the body of an HTTP response sent in chunks'; \
+	    'cache the results of a function, dropping the least recently used'; \
 	do \
 	    printf '\n> oasis search "%s"\n\n' "$$question"; \
 	    $(DEMO) search "$$question" $(STDLIB) -n 3 || exit 1; \

@@ -1,7 +1,8 @@
 """Writes the parts of the documentation that follow from the code; `--check` only tells whether they do.
 
-A generated part stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`. Now: the table of settings in
-the README, from the dataclasses in `settings.py` and the docstrings under their fields.
+The table of settings in the README comes from the dataclasses in `settings.py` and the docstrings under their
+fields, and stands between `<!-- settings:begin -->` and `<!-- settings:end -->`. The page `protocol.md` comes
+from `lsp/protocol.py` as a whole.
 """
 
 import ast
@@ -12,20 +13,26 @@ import sys
 from pathlib import Path
 
 from oasis_search import settings
+from oasis_search.lsp import page
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+PROTOCOL = ROOT / "docs" / "protocol.md"
 
 
 def main() -> int:
-    """Status 1 when `--check` finds a part that is not current."""
-    current = README.read_text(encoding="utf-8")
-    wanted = replace_part(current, "settings", settings_table())
-    if current == wanted:
-        return 0
+    """Status 1 when `--check` finds a page that is not current."""
+    wanted = {
+        README: replace_part(README.read_text(encoding="utf-8"), "settings", settings_table()),
+        PROTOCOL: page.render(),
+    }
+    stale = [path for path, text in wanted.items() if path.read_text(encoding="utf-8") != text]
     if "--check" in sys.argv[1:]:
-        sys.stderr.write(f"{README.name} is not current. Run: make docs\n")
-        return 1
-    README.write_text(wanted, encoding="utf-8")
+        for path in stale:
+            sys.stderr.write(f"{path.name} is not current. Run: make docs\n")
+        return 1 if stale else 0
+    for path in stale:
+        path.write_text(wanted[path], encoding="utf-8")
     return 0
 
 

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from oasis_search.encoder.protocol import Vectors
 from oasis_train.losses import info_nce_loss
-from oasis_train.views import PHRASES, Bags, Floats, Ints, Views
+from oasis_train.views import PHRASES, Bags, Ints, Views
+
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +42,21 @@ class StaticConfig:
 
 
 class StaticModel(nn.Module):
-    """The table and a weight per token and role."""
+    """The table, whose rows carry their weight in code as their length, and a factor per token for queries."""
 
-    def __init__(self, table: Vectors, weights: Floats) -> None:
-        """Start from `table` (tokens, dim) and the same `weights` (tokens,) for both roles, all above 0."""
+    def __init__(self, table: Vectors) -> None:
+        """Start from `table` (tokens, dim) and equal weights in both roles."""
         super().__init__()
         self.rows = nn.Parameter(torch.from_numpy(table.copy()))
-        log_weights = torch.from_numpy(np.log(weights).astype(np.float32))
-        self.log_code = nn.Parameter(log_weights.clone())
-        self.log_query = nn.Parameter(log_weights.clone())
+        self.log_query = nn.Parameter(torch.zeros(len(table)))
 
-    def sum_bags(self, ids: Tensor, weights: Tensor, offsets: Tensor, log_weights: Tensor) -> Tensor:
-        """(bags, dim) weighted sums, not normalised."""
-        return nn.functional.embedding_bag(
-            ids, self.rows, offsets, mode="sum", per_sample_weights=weights * log_weights[ids].exp()
-        )
+    def sum_codes(self, ids: Tensor, weights: Tensor, offsets: Tensor) -> Tensor:
+        """(bags, dim) weighted sums in the code role, not normalised."""
+        return nn.functional.embedding_bag(ids, self.rows, offsets, mode="sum", per_sample_weights=weights)
+
+    def sum_queries(self, ids: Tensor, weights: Tensor, offsets: Tensor) -> Tensor:
+        """The same in the query role."""
+        return self.sum_codes(ids, weights * self.log_query[ids].exp(), offsets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class _Batch:
     """0 first sentence, 1 all, 2 name."""
     phrase: Ints
     """Row of `views.phrases`."""
-    with_rest: Floats
+    with_rest: Flags
 
 
 def train_static(
@@ -79,8 +82,9 @@ def train_static(
     optimiser = torch.optim.Adam(
         [
             {"params": [model.rows], "lr": config.learning_rate},
-            {"params": [model.log_code, model.log_query], "lr": 5 * config.learning_rate},
-        ]
+            {"params": [model.log_query], "lr": 5 * config.learning_rate},
+        ],
+        fused=True,
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: max(0.02, 1 - step / steps))
     losses = []
@@ -124,43 +128,40 @@ def batches(
 def batch_loss(views: Views, model: StaticModel, batch: _Batch, config: StaticConfig) -> Tensor:
     """InfoNCE of one batch, equal documentation and equal code not counting as negatives."""
     rows = batch.rows
-    queries = _sum_some(model, model.log_query, len(rows), [
+    queries = model.sum_queries(*_join(len(rows), [
         (views.first, rows, batch.view == 0),
         (views.full, rows, batch.view == 1),
         (views.name, rows, batch.view == 2),
         (views.phrases, batch.phrase, batch.phrase >= 0),
-    ])  # fmt: skip
-    codes = _sum_some(model, model.log_code, len(rows), [
+    ]))  # fmt: skip
+    codes = model.sum_codes(*_join(len(rows), [
         (views.code, rows, batch.view != 2),
         (views.code_without_name, rows, batch.view == 2),
-        (views.rest, rows, batch.with_rest > 0),
-    ])  # fmt: skip
+        (views.rest, rows, batch.with_rest),
+    ]))  # fmt: skip
     doc = torch.from_numpy(views.doc_key[rows])
     code = torch.from_numpy(views.code_key[rows])
     mask = (doc[:, None] == doc[None, :]) | (code[:, None] == code[None, :])
     return info_nce_loss(queries, codes, temperature=config.temperature, mask=mask)
 
 
-def _sum_some(
-    model: StaticModel,
-    log_weights: Tensor,
-    n_rows: int,
-    parts: list[tuple[Bags, Ints, np.ndarray[tuple[int], np.dtype[np.bool_]]]],
-) -> Tensor:
-    """Sum of the bags of every part whose flag is set, (n_rows, dim)."""
-    total: Tensor | None = None
+def _join(n_rows: int, parts: list[tuple[Bags, Ints, Flags]]) -> tuple[Tensor, Tensor, Tensor]:
+    """(ids, weights, offsets) of `n_rows` bags, each the union of its bags in the parts whose flag is set."""
+    ids, weights, owners = [], [], []
     for bags, which, chosen in parts:
         places = np.flatnonzero(chosen)
-        if not len(places):
-            continue
-        ids, weights, offsets = (torch.from_numpy(array) for array in bags.take(which[places]))
-        sums = model.sum_bags(ids, weights, offsets, log_weights)
-        if len(places) < n_rows:
-            sums = torch.zeros(n_rows, sums.shape[1]).index_add(0, torch.from_numpy(places), sums)
-        total = sums if total is None else total + sums
-    if total is None:
-        raise ValueError("No part of the batch is chosen.")
-    return total
+        part_ids, part_weights, lengths = bags.take(which[places])
+        ids.append(part_ids)
+        weights.append(part_weights)
+        owners.append(np.repeat(places, lengths))
+    owner = np.concatenate(owners)
+    order = np.argsort(owner, kind="stable")
+    offsets = np.searchsorted(owner[order], np.arange(n_rows))
+    return (
+        torch.from_numpy(np.concatenate(ids)[order]),
+        torch.from_numpy(np.concatenate(weights)[order]),
+        torch.from_numpy(offsets),
+    )
 
 
 def _draw_views(rows: Ints, views: Views, config: StaticConfig, generator: np.random.Generator) -> _Batch:
@@ -170,4 +171,4 @@ def _draw_views(rows: Ints, views: Views, config: StaticConfig, generator: np.ra
     phrase = views.language[rows] * len(PHRASES) + generator.integers(1, len(PHRASES), n_rows)
     phrase = np.where(generator.random(n_rows) < config.phrase_share, phrase, -1)
     with_rest = (view != 1) & (generator.random(n_rows) < config.rest_share)
-    return _Batch(rows, view, phrase, with_rest.astype(np.float32))
+    return _Batch(rows, view, phrase, with_rest)

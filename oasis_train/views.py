@@ -47,13 +47,13 @@ class Bags:
     """Bag i is [offsets[i], offsets[i + 1])."""
 
     def take(self, bags: Ints) -> tuple[Ints, Floats, Ints]:
-        """(ids, weights, start of each bag) of the named bags, in that order."""
+        """(ids, weights, length of each bag) of the named bags, in that order."""
         starts = self.offsets[bags]
         lengths = self.offsets[bags + 1] - starts
         ends = np.cumsum(lengths)
         begins = ends - lengths
         flat = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - begins, lengths)
-        return self.ids[flat].astype(np.int64), self.weights[flat], begins
+        return self.ids[flat].astype(np.int64), self.weights[flat], lengths
 
 
 @dataclass(frozen=True, slots=True)

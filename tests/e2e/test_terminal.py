@@ -146,8 +146,12 @@ def test_progress_goes_to_stderr_and_results_to_stdout(
 
 def test_interrupt_ends_quietly_and_keeps_what_is_stored(environment: dict[str, str], tmp_path: Path) -> None:
     fresh = {**environment, "OASIS_CACHE_DIR": str(tmp_path)}
+    many = tmp_path / "workspace"
+    many.mkdir()
+    for source in STDLIB.glob("*.py"):
+        (many / source.name).write_bytes(source.read_bytes())
     process = subprocess.Popen(
-        [*OASIS, "index", str(STDLIB)],
+        [*OASIS, "index", str(many)],
         env=fresh,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -158,9 +162,7 @@ def test_interrupt_ends_quietly_and_keeps_what_is_stored(environment: dict[str, 
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err) == (130, b"", b"")
     kept = stored_entries(tmp_path / "index-v1.sqlite")
-    again = subprocess.run(
-        [*OASIS, "status", str(STDLIB), "--json"], env=fresh, capture_output=True, text=True
-    )
+    again = subprocess.run([*OASIS, "status", str(many), "--json"], env=fresh, capture_output=True, text=True)
     state = json.loads(again.stdout)
     assert 0 < kept <= state["files_total"]
     assert state["files_done"] > 0

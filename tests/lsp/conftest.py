@@ -82,10 +82,10 @@ class Editor:
     def encoding(self) -> str:
         return str(self.result.capabilities.position_encoding)
 
-    async def request(self, method: str, params: object = None) -> Any:
+    async def request(self, method: str, params: object = None) -> Any:  # noqa: ANN401
         return await asyncio.wait_for(self.client.protocol.send_request_async(method, params), PATIENCE_S)
 
-    async def command(self, name: str, *arguments: object) -> Any:
+    async def command(self, name: str, *arguments: object) -> Any:  # noqa: ANN401
         params = types.ExecuteCommandParams(name, list(arguments))
         return await asyncio.wait_for(self.client.workspace_execute_command_async(params), PATIENCE_S)
 
@@ -97,7 +97,7 @@ class Editor:
     async def names(self, query: str, **options: object) -> list[str]:
         return [hit["name"] for hit in (await self.search(query, **options))["hits"]]
 
-    async def until(self, condition: Callable[[], Awaitable[object]]) -> Any:
+    async def until(self, condition: Callable[[], Awaitable[object]]) -> Any:  # noqa: ANN401
         """The first true value of `condition`."""
         async with asyncio.timeout(PATIENCE_S):
             while not (value := await condition()):
@@ -264,7 +264,7 @@ async def connect(tmp_path: Path) -> AsyncIterator[Connect]:
     """Makes editors for one test; they leave at its end."""
     editors: list[Editor] = []
 
-    async def make(name: str = "neovim", root: Path | None = None, **more: Any) -> Editor:
+    async def make(name: str = "neovim", root: Path | None = None, **more: Any) -> Editor:  # noqa: ANN401
         root = root or write_workspace(tmp_path / "ws")
         editor = await connect_editor(name, root, cache=tmp_path / "cache", **more)
         editors.append(editor)

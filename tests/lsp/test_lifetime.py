@@ -164,6 +164,16 @@ def test_malformed_capabilities_count_as_none(peer: Peer) -> None:
     assert peer.request(2, "oasis/status")["result"]["folders"] == []
 
 
+@pytest.mark.parametrize("method", ["workspace/symbol", "workspace/executeCommand", "initialize"])
+def test_unreadable_parameters_are_refused_with_the_name_of_the_method(peer: Peer, method: str) -> None:
+    peer.request(1, "initialize", {"capabilities": {}})
+    peer.notify("initialized", {})
+    error = peer.request(2, method, {"arguments": 3})["error"]
+    assert error["code"] == -32602
+    assert method in error["message"]
+    assert peer.request(3, "oasis/status")["result"]["folders"] == []
+
+
 def test_index_is_used_again_after_a_restart(root: Path) -> None:
     for is_first in (True, False):
         with subprocess.Popen(OASIS, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
@@ -203,15 +213,20 @@ def test_address_that_cannot_be_used_is_named() -> None:
 
 
 def test_nothing_heavy_is_imported_before_initialize_is_answered() -> None:
-    script = (
-        "import sys, io, json; from oasis_search.lsp import serve; from oasis_search.lsp.handshake import greet\n"
-        "body = json.dumps({'jsonrpc': '2.0', 'id': 1, 'method': 'initialize', 'params': {'rootPath': '/x'}}).encode()\n"
-        "out = io.BytesIO()\n"
-        "assert greet(io.BytesIO(b'Content-Length: %d\\r\\n\\r\\n' % len(body) + body), out).folder_uris == ('file:///x',)\n"
-        "assert b'positionEncoding' in out.getvalue()\n"
-        "heavy = {'pygls', 'lsprotocol', 'attrs', 'cattrs', 'asyncio', 'numpy', 'tree_sitter', 'platformdirs'}\n"
-        "print(sorted(heavy & set(sys.modules)))\n"
-    )
+    script = """
+import io, json, sys
+from oasis_search.lsp import serve
+from oasis_search.lsp.handshake import greet
+
+request = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"rootPath": "/x"}}
+body = json.dumps(request).encode()
+answer = io.BytesIO()
+client = greet(io.BytesIO(b"Content-Length: %d\\r\\n\\r\\n" % len(body) + body), answer)
+assert client.folder_uris == ("file:///x",)
+assert b"positionEncoding" in answer.getvalue()
+heavy = {"pygls", "lsprotocol", "attrs", "cattrs", "asyncio", "numpy", "tree_sitter", "platformdirs"}
+print(sorted(heavy & set(sys.modules)))
+"""
     done = subprocess.run(
         [sys.executable, "-P", "-c", script], capture_output=True, text=True, timeout=PATIENCE_S, check=True
     )
@@ -220,14 +235,20 @@ def test_nothing_heavy_is_imported_before_initialize_is_answered() -> None:
 
 def test_prints_do_not_reach_the_protocol(root: Path) -> None:
     """A library that writes to standard output must not break the connection."""
-    script = (
-        "import sys, os; from oasis_search.lsp import entry, handshake\n"
-        "greet = entry.greet\n"
-        "def noisy(reader, writer):\n"
-        "    print('noise', flush=True); os.write(1, b'more noise'); return greet(reader, writer)\n"
-        "entry.greet = noisy\n"
-        "sys.exit(entry.serve())\n"
-    )
+    script = """
+import os, sys
+from oasis_search.lsp import entry
+
+greet = entry.greet
+
+def noisy(reader, writer):
+    print("noise", flush=True)
+    os.write(1, b"more noise")
+    return greet(reader, writer)
+
+entry.greet = noisy
+sys.exit(entry.serve())
+"""
     command = [sys.executable, "-P", "-c", script]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -55,12 +55,6 @@ async def test_unknown_method_is_refused(editor: "Editor") -> None:
     assert caught.value.code == -32601
 
 
-async def test_unreadable_parameters_of_a_standard_method_are_answered(editor: "Editor") -> None:
-    with pytest.raises(JsonRpcException, match="workspace/executeCommand") as caught:
-        await editor.request("workspace/executeCommand", {"arguments": 3})
-    assert caught.value.code == -32602
-
-
 async def test_second_initialize_is_refused(editor: "Editor") -> None:
     with pytest.raises(JsonRpcException, match="initialized already"):
         await editor.client.initialize_async(types.InitializeParams(types.ClientCapabilities()))

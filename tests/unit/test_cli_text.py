@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from oasis_search.search.query import Hit, Reason
@@ -59,6 +60,13 @@ def test_preview_begins_at_the_name_and_loses_the_common_indent() -> None:
 def test_preview_is_four_lines_without_blank_ones() -> None:
     text = "def long():\n" + "\n    step()\n" * 10
     assert preview_lines(found_hit(text, "long")) == ["def long():", "    step()", "    step()", "    step()"]
+
+
+def test_preview_of_a_later_part_begins_with_the_name() -> None:
+    found = found_hit("def long():\n    first()\n    second()\n    third()\n", "long")
+    part = replace(found.hit, span=Span(25, 50, 2, 3))
+    shown = preview_lines(replace(found, hit=part, preview="second()\n    third()\n"))
+    assert shown == ["def long():", "...", "second()", "    third()"]
 
 
 def test_symbol_has_its_container() -> None:

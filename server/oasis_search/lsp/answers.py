@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from oasis_search.lsp import protocol
-from oasis_search.lsp.client import Encoding
 from oasis_search.lsp.convert import range_of
 from oasis_search.lsp.documents import Documents
 from oasis_search.syntax.units import Problem
@@ -17,7 +16,9 @@ _MAX_BYTES = 64 * 1024 * 1024
 class Presenter:
     """Knows how this client names files and counts columns."""
 
-    def __init__(self, documents: Documents, uri_of: Callable[[Path, str], str], encoding: Encoding) -> None:
+    def __init__(
+        self, documents: Documents, uri_of: Callable[[Path, str], str], encoding: protocol.Encoding
+    ) -> None:
         self._documents = documents
         self._uri_of = uri_of
         self._encoding = encoding

@@ -5,9 +5,11 @@ Reading never fails: a missing or malformed part counts as "not supported".
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
 
-Encoding = Literal["utf-8", "utf-16", "utf-32"]
+from oasis_search.lsp.convert import uri_of_path
+from oasis_search.lsp.protocol import Encoding
+
 _ENCODINGS: tuple[Encoding, ...] = ("utf-8", "utf-16", "utf-32")
 
 
@@ -90,9 +92,5 @@ def _folder_uris(params: Mapping[str, object]) -> tuple[str, ...]:
         return (root,)
     path = params.get("rootPath")
     if isinstance(path, str) and path:
-        from pathlib import Path
-
-        from oasis_search.lsp.convert import uri_of_path
-
         return (uri_of_path(Path(path)),)
     return ()

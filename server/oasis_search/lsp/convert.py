@@ -6,11 +6,13 @@ functions; the only ones that do this arithmetic.
 
 import os
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from oasis_search.lsp.client import Encoding
-from oasis_search.lsp.protocol import Position, Range
-from oasis_search.syntax.units import Span
+from oasis_search.lsp.protocol import Encoding, Position, Range
+
+if TYPE_CHECKING:
+    from oasis_search.syntax.units import Span
 
 
 def columns(text: str, encoding: Encoding) -> int:
@@ -37,7 +39,7 @@ def position_at(text: bytes, byte: int, line0: int, encoding: Encoding) -> Posit
     return {"line": line0, "character": columns(text[start:byte].decode("utf-8", "replace"), encoding)}
 
 
-def range_of(text: bytes, span: Span, encoding: Encoding) -> Range:
+def range_of(text: bytes, span: "Span", encoding: Encoding) -> Range:
     """The range of a span of a UTF-8 text."""
     # A span's end line is that of its last byte; a span that ends behind a line break ends on the next line.
     end_line0 = span.end_line0 + (text[span.end_byte - 1 : span.end_byte] == b"\n")

@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from oasis_search.lsp.client import Encoding
 from oasis_search.lsp.convert import index_of_column
-from oasis_search.lsp.protocol import Position, Range
+from oasis_search.lsp.protocol import Encoding, Position, Range
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 

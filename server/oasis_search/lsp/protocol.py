@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal, NotRequired, TypedDict
 
+Encoding = Literal["utf-8", "utf-16", "utf-32"]
+
 SEARCH = "oasis/search"
 STATUS = "oasis/status"
 STATUS_CHANGED = "oasis/statusChanged"

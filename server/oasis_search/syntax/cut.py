@@ -5,17 +5,17 @@ class they lie in. Every byte with a word character ends up in at least one unit
 never raises on bad code: syntax errors are ordinary, a failing grammar leads to windows and one `Problem`.
 """
 
-import re
 from bisect import bisect_left
 from dataclasses import dataclass
 
 import tree_sitter
 
 from oasis_search.syntax.definitions import Definition, Matches, sort_matches
-from oasis_search.syntax.documentation import attached_start, comment_text, docstring_text
+from oasis_search.syntax.documentation import comment_text, docstring_text, without_comments
 from oasis_search.syntax.grammars import load_grammar, match_query, parse_tree
 from oasis_search.syntax.languages import Language
 from oasis_search.syntax.lines import SourceLines, read_lines
+from oasis_search.syntax.pieces import Piece, divide_region
 from oasis_search.syntax.split import is_long, split_range, statement_borders
 from oasis_search.syntax.units import CodeUnit, Kind, Problem
 from oasis_search.syntax.windows import cut_windows
@@ -23,17 +23,12 @@ from oasis_search.syntax.windows import cut_windows
 MAX_DEPTH = 24
 """Deeper nesting of definitions stays within its parent: no real code nests so, and recursion is bounded."""
 
-_TINY_BYTES = 24
-"""Up to so many bytes between definitions (`private:`, `end end`, `namespace a {`) join a neighbour: no one
-searches them. Without white space, of which there may be some more."""
-
 _INNER_LINES = 8
 """A nested function of a long one is a unit of its own from this many lines."""
 
 _SIGNATURE_CHARACTERS = 200
 _HEAD_BYTES = 600
 
-_TRAILING = re.compile(rb"[ \t]*[;,]?(?:[ \t]*(?://|#|/\*)[^\n]*)?")
 _OPENING = " {:;="
 
 
@@ -58,17 +53,6 @@ class _Owner:
     doc: str
     name_start: int
     name_end: int
-
-
-@dataclass(slots=True)
-class _Piece:
-    """A stretch of a region: a definition with what is attached to it, or what lies between two of them."""
-
-    start: int
-    end: int
-    definition: Definition | None
-    doc_start: int = -1
-    doc_end: int = -1
 
 
 def cut_units(source: bytes, language: Language) -> tuple[tuple[CodeUnit, ...], tuple[Problem, ...]]:
@@ -107,7 +91,15 @@ def _cut_region(
     units: list[CodeUnit],
 ) -> None:
     """Cut the bytes from `start` to `end`, of which `definitions` are units and the rest is `owner`'s."""
-    pieces = _pieces(file, definitions, start, end, owner is not None)
+    is_file = start == 0 and not path
+    pieces = divide_region(
+        file.lines,
+        file.language,
+        file.matches.attribute_starts,
+        definitions,
+        (start, end),
+        head_words=1 if owner is not None else 2 if is_file else 0,
+    )
     own: list[tuple[int, int]] = []
     for piece in pieces:
         if piece.definition is not None:
@@ -120,47 +112,9 @@ def _cut_region(
         _emit(file, owner, own, units)
 
 
-def _pieces(
-    file: _File, definitions: list[Definition], start: int, end: int, keep_head: bool
-) -> list[_Piece]:
-    """The stretches of a region in order; tiny ones have joined a neighbour, wordless ones are gone."""
-    lines = file.lines
-    pieces: list[_Piece] = []
-    cursor = start
-    for position, definition in enumerate(definitions):
-        following = definitions[position + 1].start if position + 1 < len(definitions) else end
-        first, doc_end = attached_start(
-            lines, file.language, definition.start, cursor, file.matches.attribute_starts
-        )
-        last = max(definition.end, cursor)
-        trailing = _TRAILING.match(lines.source, last, following)
-        if trailing is not None:
-            last = trailing.end()
-        tiny = -1
-        if lines.has_words(cursor, first):
-            gap_start, gap_end = lines.trim(cursor, first)
-            if (pieces or not keep_head) and _is_tiny(lines, gap_start, gap_end):
-                tiny = gap_start
-            else:
-                pieces.append(_Piece(gap_start, gap_end, None))
-        pieces.append(_Piece(first if tiny < 0 else tiny, last, definition, first, doc_end))
-        cursor = last
-    if lines.has_words(cursor, end):
-        gap_start, gap_end = lines.trim(cursor, end)
-        if pieces and _is_tiny(lines, gap_start, gap_end):
-            pieces[-1].end = gap_end
-        else:
-            pieces.append(_Piece(gap_start, gap_end, None))
-    return pieces
-
-
-def _is_tiny(lines: SourceLines, start: int, end: int) -> bool:
-    return end - start <= 8 * _TINY_BYTES and len(b"".join(lines.source[start:end].split())) <= _TINY_BYTES
-
-
 def _cut_definition(
     file: _File,
-    piece: _Piece,
+    piece: Piece,
     definition: Definition,
     path: tuple[str, ...],
     owner: _Owner | None,
@@ -184,7 +138,8 @@ def _cut_definition(
         kind = "class"
         children = [child for child in children if not _stays_inside(lines, child)]
     else:
-        kind = "method" if role == "method" or (owner is not None and owner.kind == "class") else "function"
+        in_class = owner is not None and owner.kind == "class"
+        kind = "method" if role == "method" or in_class or definition.container else "function"
         long = is_long(lines, piece.start, piece.end)
         children = [child for child in children if _is_worth_a_unit(lines, child)] if long else []
     own = _Owner(
@@ -224,11 +179,11 @@ def _signature(file: _File, definition: Definition) -> str:
     end = definition.body
     if end < definition.name_end:
         end = min(definition.end, lines.line_end(definition.name_end))
-    head = lines.text(start, min(end, definition.name_end + _HEAD_BYTES))
+    head = without_comments(lines.text(start, min(end, definition.name_end + _HEAD_BYTES)), file.language)
     return " ".join(head.split())[:_SIGNATURE_CHARACTERS].removesuffix("=>").rstrip(_OPENING)
 
 
-def _documentation(file: _File, piece: _Piece, definition: Definition) -> str:
+def _documentation(file: _File, piece: Piece, definition: Definition) -> str:
     lines = file.lines
     doc_end = file.matches.doc_ends.get(definition.body)
     if doc_end is not None:

@@ -5,6 +5,7 @@ when no blank line stands between.
 """
 
 import re
+from collections.abc import Mapping
 
 from oasis_search.syntax.languages import Language
 from oasis_search.syntax.lines import SourceLines
@@ -17,12 +18,13 @@ _MARKERS = re.compile(
 _XML_TAG = re.compile(
     r"</?(?:summary|remarks|param|returns|exception|value|para|example|typeparam)\b[^>\n]*>"
 )
+_BLOCK_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _RULE = re.compile(r"^[^\w\n]+$", re.MULTILINE)
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
 def attached_start(
-    lines: SourceLines, language: Language, start: int, floor: int, attached: dict[int, int]
+    lines: SourceLines, language: Language, start: int, floor: int, attribute_starts: Mapping[int, int]
 ) -> tuple[int, int]:
     """Start of the definition with what is attached above it, and the end of the comments in that.
 
@@ -47,7 +49,10 @@ def attached_start(
             first = source.index(text, above)
         elif closing and text.endswith(closing):
             first = _block_start(source, opening, floor, newlines[line0 - 1])
-        elif attached and (outer := attached.get(source.index(text, above) + len(text))) is not None:
+        elif (
+            attribute_starts
+            and (outer := attribute_starts.get(source.index(text, above) + len(text))) is not None
+        ):
             first, doc_end = outer, outer
         if first < floor:
             break
@@ -65,6 +70,27 @@ def _block_start(source: bytes, opening: bytes, floor: int, end: int) -> int:
         return -1
     line = source.rfind(b"\n", 0, first) + 1
     return first if not source[line:first].strip() else -1
+
+
+def is_comment(text: bytes, language: Language) -> bool:
+    """Whether a text without white space around it is nothing but comments."""
+    if language.block_comment is not None:
+        opening, closing = language.block_comment
+        if text.startswith(opening) and text.find(closing, len(opening)) == len(text) - len(closing):
+            return True
+    return all(line.strip().startswith(language.line_comments) for line in text.splitlines())
+
+
+def without_comments(head: str, language: Language) -> str:
+    """The head of a definition without the comments in it; lines with quotes keep what looks like one."""
+    if language.block_comment is not None and "/*" in head:
+        head = _BLOCK_COMMENT.sub(" ", head)
+    for marker in language.line_comments:
+        sign = marker.decode()
+        if sign in head:
+            rows = head.splitlines()
+            head = "\n".join(row if '"' in row or "'" in row else row.partition(sign)[0] for row in rows)
+    return head
 
 
 def comment_text(comment: str) -> str:

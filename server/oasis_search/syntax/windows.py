@@ -21,7 +21,8 @@ _MARKDOWN = re.compile(
     re.MULTILINE,
 )
 _RST = re.compile(
-    rb"^(?P<over>[^\s][^\n]{0,200})\n(?P<under>(?P<mark>[=\-~^\"'`#*+.:_])(?P=mark){2,})[ \t]*\r?$",
+    rb"^(?:(?P<above>[=\-~^\"'`#*+.:_]{3,})[ \t]*\n)?"
+    rb"(?P<over>(?=[^\n]*\w)\S[^\n]{0,200})\n(?P<under>(?P<mark>[=\-~^\"'`#*+.:_])(?P=mark){2,})[ \t]*\r?$",
     re.MULTILINE,
 )
 _FRONT_MATTER = re.compile(rb"\A---[ \t]*\r?\n.*?^---[ \t]*\r?$", re.MULTILINE | re.DOTALL)
@@ -115,7 +116,7 @@ def _headings(source: bytes, language: Language) -> list[_Heading]:
     front = _FRONT_MATTER.match(source)
     pattern = _MARKDOWN if language.name == "markdown" else _RST
     headings: list[_Heading] = []
-    levels: dict[bytes, int] = {}
+    levels: dict[tuple[bytes, bool], int] = {}
     fence = b""
     for match in pattern.finditer(source, front.end() if front else 0):
         groups = match.groupdict()
@@ -133,6 +134,7 @@ def _headings(source: bytes, language: Language) -> list[_Heading]:
         if title == "title":
             level = len(groups["marks"])
         else:
-            level = levels.setdefault(groups["under"][:1], len(levels) + 1)
+            style = groups["under"][:1], groups.get("above") is not None
+            level = levels.setdefault(style, len(levels) + 1)
         headings.append(_Heading(match.start(), title_start, title_end, level, match.end()))
     return headings

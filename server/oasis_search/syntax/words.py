@@ -13,7 +13,8 @@ IDENTIFIER = re.compile(r"[^\W\d_][\w$]*|_+[^\W_]\w*|\d+", re.UNICODE)
 _HUMP = re.compile(
     r"[A-Z]+(?=[A-Z][a-z\u00c0-\u1fff])|[A-Z]?[a-z\u00c0-\u1fff]+|[A-Z]+|[0-9]+|[^\W\d_A-Za-z\u00c0-\u1fff]+"
 )
-"""Accented, Greek and Cyrillic letters go on with a word; scripts without case (CJK) are words of their own."""
+"""Accented, Greek and Cyrillic letters go on with a word; scripts without case (CJK) are words of their
+own."""
 
 MAX_IDENTIFIER = 120
 """Longer runs are data (hashes, base64), not names."""
@@ -34,7 +35,9 @@ def split_identifier(identifier: str) -> tuple[str, ...]:
     return tuple(word.lower() for word in _HUMP.findall(identifier))
 
 
-_WHOLE = frozenset("alias atlas bias canvas chaos embed https kubernetes pandas redis".split())
+_WHOLE = frozenset(
+    ("alias", "atlas", "bias", "canvas", "chaos", "embed", "https", "kubernetes", "pandas", "redis")
+)
 """Look inflected and are not; frequent in code."""
 
 
@@ -80,7 +83,7 @@ def _has_vowel(text: str) -> bool:
 
 
 def _restore(base: str) -> str:
-    """The word that -ing, -ed or -es was put on: `runn` gives run, `typ` type, `pars` parse, `releas` release."""
+    """The word that -ing, -ed or -es was put on: `runn` gives run, `typ` type, `releas` release."""
     if base in _WHOLE or len(base) < 2:
         return base
     if len(base) > 3 and base[-1] == base[-2] and base[-1] not in "lsz":

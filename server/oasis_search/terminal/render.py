@@ -78,12 +78,16 @@ def summarize(answer: SearchAnswer) -> str:
 
 
 def preview_lines(found: FoundHit) -> list[str]:
-    """The first lines worth reading: from the name's line on, with the common indent taken off."""
+    """The first lines worth reading: from the name's line on, with the common indent taken off.
+
+    A later part of a long unit has `...` between the name's line and its own first line.
+    """
     lines = found.preview.splitlines()
     behind_name = found.hit.name_span.start_line0 - found.hit.span.start_line0 + 1
     # The preview begins inside its first line; the name's line is at hand as a whole.
-    code = [shown_line(line).rstrip() for line in [found.start_line_text, *lines[behind_name:]]]
-    return textwrap.dedent("\n".join([line for line in code if line][:PREVIEW_LINES])).splitlines()
+    code = [shown_line(line).rstrip() for line in [found.start_line_text, *lines[max(behind_name, 0) :]]]
+    shown = textwrap.dedent("\n".join([line for line in code if line][:PREVIEW_LINES])).splitlines()
+    return [*shown[:1], "...", *shown[1:]] if behind_name < 0 else shown
 
 
 def _place(found: FoundHit) -> str:

@@ -494,7 +494,7 @@ class Indexer:
         self._walks.stop_all()
         for watcher in self._watchers.values():
             watcher.stop()
-        for folder in self.folders.values():
-            folder.publish()
         if self._pool is not None:
             self._pool.close()
+        for folder in self.folders.values():
+            folder.publish()

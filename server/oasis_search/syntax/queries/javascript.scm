@@ -36,6 +36,9 @@
 
 ; objects whose members are functions
 (variable_declarator name: (identifier) @name value: (object)) @namespace
+(lexical_declaration . (variable_declarator name: (identifier) @name value: (object)) .) @namespace
+(export_statement declaration: (lexical_declaration
+  . (variable_declarator name: (identifier) @name value: (object)) .)) @namespace
 (pair key: (property_identifier) @name value: (object)) @namespace
 
 (decorator) @attached

@@ -49,6 +49,9 @@
 
 ; objects whose members are functions
 (variable_declarator name: (identifier) @name value: (object)) @namespace
+(lexical_declaration . (variable_declarator name: (identifier) @name value: (object)) .) @namespace
+(export_statement declaration: (lexical_declaration
+  . (variable_declarator name: (identifier) @name value: (object)) .)) @namespace
 (pair key: (property_identifier) @name value: (object)) @namespace
 
 (call_expression function: [(identifier) @call (member_expression property: (property_identifier) @call)])
