@@ -14,7 +14,7 @@ from oasis_train.suites import load_suite
 
 _EXAMPLES = """examples:
   oasis-train evaluate --model static --suite bench/cosqa --suite bench/staqc-dev
-  oasis-train run oasis_train/recipes/oasis-static.toml --source ~/packages --teacher ~/all-MiniLM-L6-v2 --out run
+  oasis-train run recipes/oasis-static.toml --source ~/packages --teacher ~/all-MiniLM-L6-v2 --out run
 """
 
 

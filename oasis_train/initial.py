@@ -19,7 +19,8 @@ FLOOR = 0.02
 def random_table(n_words: int, dim: int, seed: int) -> Vectors:
     """Rows of length 1 in random directions."""
     rows = np.random.default_rng(seed).normal(size=(n_words, dim))
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    table: Vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return table
 
 
 def reduce_vectors(vectors: Vectors, dim: int) -> Vectors:
@@ -36,6 +37,7 @@ def reduce_vectors(vectors: Vectors, dim: int) -> Vectors:
 
 
 def frequency_weights(counts: NDArray[np.int64], smoothing: float) -> NDArray[np.float32]:
-    """a / (a + p) of every word with share p of all occurrences (SIF, Arora et al. 2017), plus a floor."""
+    """Weight a / (a + p) of every word with share p of all occurrences (SIF, Arora et al. 2017), plus a floor."""
     shares = counts / counts.sum()
-    return (smoothing / (smoothing + shares) + FLOOR).astype(np.float32)
+    weights: NDArray[np.float32] = (smoothing / (smoothing + shares) + FLOOR).astype(np.float32)
+    return weights

@@ -1,7 +1,7 @@
 """Losses of the paper as pure functions of tensors; nothing here knows a model or a trainer.
 
-`info_nce_loss` draws each pair together against the rest of its batch. `cosent_loss` orders all pairs of a batch
-by a graded label instead of by right and wrong. The paper adds the two.
+`info_nce_loss` draws each pair together against the rest of its batch. `cosent_loss` orders all pairs of a
+batch by a graded label instead of by right and wrong. The paper adds the two.
 """
 
 import torch
@@ -18,8 +18,8 @@ def info_nce_loss(
         ( logsumexp_j s_ij - s_ii + logsumexp_j s_ji - s_ii ) / 2
 
     where `queries` and `codes` are (n, d), rows i of both belonging together; they need not be normalised.
-    `mask` (n, n) is True where (i, j) must not count as a negative, for instance the same documentation twice;
-    its diagonal is ignored. Reference: van den Oord et al. 2018; sibling: `cosent_loss`, which takes labels.
+    `mask` (n, n) is True where (i, j) must not count as a negative, for instance the same documentation
+    twice; its diagonal is ignored. Reference: van den Oord et al. 2018; sibling: `cosent_loss`, which takes labels.
 
     >>> eye = torch.eye(3)
     >>> round(info_nce_loss(eye, eye, temperature=1.0).item(), 4)
@@ -48,8 +48,8 @@ def cosent_loss(scores: Tensor, labels: Tensor, *, scale: float = 20.0) -> Tenso
 
         log(1 + sum over (i, j) with label_i > label_j of exp(scale * (score_j - score_i)))
 
-    `scores` (n,) are cosines, `labels` (n,) any numbers; equal labels form no pair, and the sum is not averaged.
-    Always computed in float32 or better. For each label the scores of all smaller labels are one running
+    `scores` (n,) are cosines, `labels` (n,) any numbers; equal labels form no pair, and the sum is not
+    averaged. Always computed in float32 or better. For each label the scores of all smaller labels are one running
     log-sum-exp over the items sorted by label, so that no n x n matrix is built. Reference: Su 2022 (CoSENT);
     scale 20 is the paper's temperature 0.05.
 

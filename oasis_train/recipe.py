@@ -1,7 +1,7 @@
 """A recipe: one TOML file that says how a static model is made, from sources to model folder.
 
-Unknown names are refused, so that a typing error cannot silently train another model. Relative paths count from
-the folder of the recipe.
+Unknown names are refused, so that a typing error cannot silently train another model. Relative paths count
+from the folder of the recipe.
 """
 
 import tomllib

@@ -1,4 +1,4 @@
-"""The stages of a recipe, each with files between it and the next, so that a later one can be run again alone.
+"""The stages of a recipe, with files between them, so that a later one can be run again alone.
 
 corpus/          rows.jsonl.gz, corpus.json
 checkpoint.npz   vocabulary, table, query weights, settings
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from oasis_search.encoder import Manifest
+from oasis_search.encoder import Manifest, Vectors
 from oasis_train.corpus import MANIFEST_NAME, Row, read_rows
 from oasis_train.errors import TrainError
 from oasis_train.export import export_static
@@ -26,13 +26,13 @@ CHECKPOINT_NAME = "checkpoint.npz"
 
 
 def train(recipe: Recipe, corpus: Path, out: Path) -> list[float]:
-    """Train on the corpus in folder `corpus`, leave a checkpoint under `out`; returns the loss of each epoch."""
+    """Train on the corpus in folder `corpus`, leave a checkpoint under `out`; returns the loss per epoch."""
     rows: Sequence[Row] = list(read_rows(corpus))
     counts = count_words(rows)
     vocabulary = build_vocabulary(counts, recipe.initial.vocabulary, min_count=recipe.initial.min_count)
     if not vocabulary:
         raise TrainError(
-            f"{corpus} has no word that occurs {recipe.initial.min_count} times: lower min_count in the recipe."
+            f"No word of {corpus} occurs {recipe.initial.min_count} times: lower min_count in the recipe."
         )
     table = _initial_table(recipe, vocabulary)
     frequencies = np.array([counts[word] for word in vocabulary], dtype=np.int64)
@@ -83,9 +83,7 @@ def export(recipe: Recipe, run: Path, folder: Path) -> Manifest:
     )
 
 
-def _initial_table(
-    recipe: Recipe, vocabulary: Sequence[str]
-) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+def _initial_table(recipe: Recipe, vocabulary: Sequence[str]) -> Vectors:
     if recipe.initial.teacher is None:
         return random_table(len(vocabulary), recipe.training.dim, recipe.training.seed)
     from oasis_train.bert import BertTeacher

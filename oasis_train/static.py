@@ -1,8 +1,9 @@
 """Training of the static encoder: a vector per token, learned by contrast over in-repository batches.
 
 The model is exactly what `oasis_search.encoder.static` computes, in float32 and with gradients: a sum over
-tokens of damped frequency, role weight and row, compared by cosine. Half of a batch comes from one repository,
-whose functions share their jargon, so that telling them apart needs meaning; the rest keeps languages apart.
+tokens of damped frequency, role weight and row, compared by cosine. Half of a batch comes from one
+repository, whose functions share their jargon, so that telling them apart needs meaning; the other half is
+of all languages and subjects.
 """
 
 from collections.abc import Iterator
@@ -42,7 +43,7 @@ class StaticConfig:
 
 
 class StaticModel(nn.Module):
-    """The table, whose rows carry their weight in code as their length, and a factor per token for queries."""
+    """The table, whose rows carry their weight in code as their length, and query weights per token."""
 
     def __init__(self, table: Vectors) -> None:
         """Start from `table` (tokens, dim) and equal weights in both roles."""
@@ -126,7 +127,7 @@ def batches(
 
 
 def batch_loss(views: Views, model: StaticModel, batch: _Batch, config: StaticConfig) -> Tensor:
-    """InfoNCE of one batch, equal documentation and equal code not counting as negatives."""
+    """InfoNCE of one batch; equal documentation and equal code do not count as negatives."""
     rows = batch.rows
     queries = model.sum_queries(*_join(len(rows), [
         (views.first, rows, batch.view == 0),

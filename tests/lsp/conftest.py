@@ -8,11 +8,16 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from cattrs import Converter
 from lsprotocol import types
+from pygls.protocol import (
+    JsonRPCNotification,
+    JsonRPCRequestMessage,
+    JsonRPCResponseMessage,
+    default_converter,
+)
 from pytest_lsp import LanguageClient, client_capabilities
 from pytest_lsp.client import register_lsp_features
-
-from oasis_search.lsp.wire import plain_converter
 
 OASIS = [str(Path(sys.executable).with_name("oasis")), "serve"]
 CLIENTS = ("visual-studio-code", "neovim", "emacs")
@@ -83,7 +88,11 @@ class Editor:
         return str(self.result.capabilities.position_encoding)
 
     async def request(self, method: str, params: object = None) -> Any:  # noqa: ANN401
-        return await asyncio.wait_for(self.client.protocol.send_request_async(method, params), PATIENCE_S)
+        return await asyncio.wait_for(self.ask(method, params), PATIENCE_S)
+
+    async def ask(self, method: str, params: object, message_id: str | None = None) -> Any:  # noqa: ANN401
+        protocol = self.client.protocol
+        return await protocol.send_request_async(method, params, message_id)  # type: ignore[no-untyped-call]
 
     async def command(self, name: str, *arguments: object) -> Any:  # noqa: ANN401
         params = types.ExecuteCommandParams(name, list(arguments))
@@ -189,7 +198,7 @@ class Editor:
         assert server is not None
         if server.returncode is None:
             await self.client.shutdown_session()
-        await self.client.stop()
+        await self.client.stop()  # type: ignore[no-untyped-call]
         return server.returncode
 
 
@@ -204,6 +213,14 @@ def write_workspace(root: Path, files: Mapping[str, str] = WORKSPACE) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return root
+
+
+def plain_converter() -> Converter:
+    """The converter of pygls' client, with custom methods' values left as plain JSON."""
+    converter: Converter = default_converter()  # type: ignore[no-untyped-call]
+    for kind in (JsonRPCRequestMessage, JsonRPCNotification, JsonRPCResponseMessage):
+        converter.register_structure_hook(kind, lambda data, kind: kind(**data))
+    return converter
 
 
 async def connect_editor(

@@ -25,6 +25,7 @@ def columns(text: str, encoding: str) -> int:
 async def test_capabilities_are_announced(editor: "Editor") -> None:
     capabilities = editor.result.capabilities
     assert capabilities.position_encoding == ENCODINGS[editor.name]
+    assert capabilities.experimental is not None
     assert capabilities.experimental["oasis"]["version"] == __version__
     sync = capabilities.text_document_sync
     assert isinstance(sync, types.TextDocumentSyncOptions)

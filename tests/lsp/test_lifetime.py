@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 OASIS = [str(Path(sys.executable).with_name("oasis")), "serve"]
@@ -164,13 +164,22 @@ def test_malformed_capabilities_count_as_none(peer: Peer) -> None:
     assert peer.request(2, "oasis/status")["result"]["folders"] == []
 
 
-@pytest.mark.parametrize("method", ["workspace/symbol", "workspace/executeCommand", "initialize"])
-def test_unreadable_parameters_are_refused_with_the_name_of_the_method(peer: Peer, method: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "code", "fragment"),
+    [
+        ("workspace/symbol", -32602, '"query" must be a text'),
+        ("workspace/executeCommand", -32602, '"command" must be a text'),
+        ("initialize", -32600, "once"),
+        ("textDocument/hover", -32601, "textDocument/hover"),
+    ],
+)
+def test_unreadable_parameters_are_named(peer: Peer, method: str, code: int, fragment: str) -> None:
     peer.request(1, "initialize", {"capabilities": {}})
     peer.notify("initialized", {})
     error = peer.request(2, method, {"arguments": 3})["error"]
-    assert error["code"] == -32602
-    assert method in error["message"]
+    assert (error["code"], fragment in error["message"]) == (code, True)
+    peer.notify("textDocument/didOpen", {"textDocument": 7})
+    peer.notify("$/unknown", [])
     assert peer.request(3, "oasis/status")["result"]["folders"] == []
 
 
@@ -216,12 +225,14 @@ def test_nothing_heavy_is_imported_before_initialize_is_answered() -> None:
     script = """
 import io, json, sys
 from oasis_search.lsp import serve
+from oasis_search.lsp.framing import FrameReader
 from oasis_search.lsp.handshake import greet
 
 request = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"rootPath": "/x"}}
 body = json.dumps(request).encode()
 answer = io.BytesIO()
-client = greet(io.BytesIO(b"Content-Length: %d\\r\\n\\r\\n" % len(body) + body), answer)
+stream = io.BytesIO(b"Content-Length: %d\\r\\n\\r\\n" % len(body) + body)
+client = greet(FrameReader(stream.read), answer.write)
 assert client.folder_uris == ("file:///x",)
 assert b"positionEncoding" in answer.getvalue()
 heavy = {"pygls", "lsprotocol", "attrs", "cattrs", "asyncio", "numpy", "tree_sitter", "platformdirs"}
@@ -241,10 +252,10 @@ from oasis_search.lsp import entry
 
 greet = entry.greet
 
-def noisy(reader, writer):
+def noisy(reader, write):
     print("noise", flush=True)
     os.write(1, b"more noise")
-    return greet(reader, writer)
+    return greet(reader, write)
 
 entry.greet = noisy
 sys.exit(entry.serve())

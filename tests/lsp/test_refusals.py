@@ -90,22 +90,29 @@ async def test_query_of_100_kilobytes_is_answered(editor: "Editor") -> None:
 
 
 async def test_cancelled_requests_are_answered_as_cancelled(editor: "Editor") -> None:
-    """Many at once, more than there are search threads: each is either answered or cancelled, none is lost."""
-    protocol = editor.client.protocol
-    waiting = [
-        asyncio.ensure_future(
-            protocol.send_request_async("oasis/search", {"query": f"question {i}"}, msg_id=f"search-{i}")
-        )
-        for i in range(40)
-    ]
+    """Many at once, more than there are search threads: each is answered or cancelled, none is lost."""
+    ids = [f"search-{i}" for i in range(200)]
+    waiting = [asyncio.ensure_future(editor.ask("oasis/search", {"query": f"question {i}"}, i)) for i in ids]
     await asyncio.sleep(0)
-    for i in range(40):
-        protocol.notify(types.CANCEL_REQUEST, types.CancelParams(f"search-{i}"))
+    for i in ids[::-1]:
+        editor.client.protocol.notify(types.CANCEL_REQUEST, types.CancelParams(i))
     outcomes = await asyncio.gather(*waiting, return_exceptions=True)
     refused = [outcome for outcome in outcomes if isinstance(outcome, JsonRpcException)]
     assert refused
     assert {error.code for error in refused} == {-32800}
     assert all(isinstance(outcome, dict | JsonRpcException) for outcome in outcomes)
+
+
+async def test_cancelled_command_is_answered_as_cancelled(editor: "Editor") -> None:
+    busy = [asyncio.ensure_future(editor.ask("oasis/search", {"query": f"question {i}"})) for i in range(100)]
+    params = types.ExecuteCommandParams("oasis.search", ["last in the queue"])
+    command = asyncio.ensure_future(editor.ask("workspace/executeCommand", params, "c"))
+    await asyncio.sleep(0)
+    editor.client.protocol.notify(types.CANCEL_REQUEST, types.CancelParams("c"))
+    with pytest.raises(JsonRpcException) as caught:
+        await command
+    assert caught.value.code == -32800
+    await asyncio.gather(*busy)
 
 
 async def test_texts_that_are_no_files_here_are_ignored(editor: "Editor") -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from oasis_search.lsp.convert import uri_of_path
 from oasis_search.lsp.protocol import Encoding
+from oasis_search.lsp.values import at
 
 _ENCODINGS: tuple[Encoding, ...] = ("utf-8", "utf-16", "utf-32")
 
@@ -32,8 +33,6 @@ class ClientProfile:
     has_configuration_registration: bool = False
     """It must be asked before it tells about changed settings."""
     has_show_document: bool = False
-    has_symbol_resolve: bool = False
-    """It understands `WorkspaceSymbol`."""
 
     @property
     def ignores_command_results(self) -> bool:
@@ -45,9 +44,9 @@ def parse_client(params: Mapping[str, object]) -> ClientProfile:
     """The profile of the client that sent these `initialize` parameters."""
     process_id = params.get("processId")
     return ClientProfile(
-        name=str(_at(params, "clientInfo", "name") or ""),
+        name=str(at(params, "clientInfo", "name") or ""),
         process_id=process_id if isinstance(process_id, int) else None,
-        encoding=_encoding(_at(params, "capabilities", "general", "positionEncodings")),
+        encoding=_encoding(at(params, "capabilities", "general", "positionEncodings")),
         folder_uris=_folder_uris(params),
         options=params.get("initializationOptions"),
         has_progress=_can(params, "window", "workDoneProgress"),
@@ -57,20 +56,11 @@ def parse_client(params: Mapping[str, object]) -> ClientProfile:
             params, "workspace", "didChangeConfiguration", "dynamicRegistration"
         ),
         has_show_document=_can(params, "window", "showDocument", "support"),
-        has_symbol_resolve=_at(params, "capabilities", "workspace", "symbol", "resolveSupport") is not None,
     )
 
 
-def _at(value: object, *keys: str) -> object:
-    for key in keys:
-        if not isinstance(value, Mapping):
-            return None
-        value = value.get(key)
-    return value
-
-
 def _can(params: Mapping[str, object], *keys: str) -> bool:
-    return _at(params, "capabilities", *keys) is True
+    return at(params, "capabilities", *keys) is True
 
 
 def _encoding(offered: object) -> Encoding:
@@ -85,7 +75,7 @@ def _folder_uris(params: Mapping[str, object]) -> tuple[str, ...]:
     """Of the folders, else of the one root that older clients send."""
     folders = params.get("workspaceFolders")
     if isinstance(folders, list):
-        uris = [_at(folder, "uri") for folder in folders]
+        uris = [at(folder, "uri") for folder in folders]
         return tuple(uri for uri in uris if isinstance(uri, str))
     root = params.get("rootUri")
     if isinstance(root, str) and root:

@@ -5,18 +5,18 @@ child process) is sent to standard error, and standard input is kept from childr
 """
 
 import contextlib
-import gc
 import logging
 import os
 import socket
 import sys
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from oasis_search.errors import SettingError
+from oasis_search.lsp.framing import FrameReader
 from oasis_search.lsp.handshake import greet
 
-log = logging.getLogger(__name__)
+Streams = tuple[FrameReader, Callable[[bytes], object]]
 
 
 def serve(tcp: str | None = None) -> int:
@@ -28,49 +28,55 @@ def serve(tcp: str | None = None) -> int:
     logging.basicConfig(
         stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    with _streams(tcp) as (reader, writer):
-        client = greet(reader, writer)
+    with _standard_streams() if tcp is None else _socket_streams(tcp) as (reader, write):
+        client = greet(reader, write)
         if client is None:
             return 1
-        # While thousands of classes are made there is nothing to collect: off, the import takes 0.1 s less.
-        gc.disable()
         from oasis_search.lsp.server import OasisServer
 
-        gc.enable()
-        return OasisServer(client).run(reader, writer)
+        return OasisServer(client, reader, write).run()
 
 
 @contextlib.contextmanager
-def _streams(tcp: str | None) -> Iterator[tuple[BinaryIO, BinaryIO]]:
-    if tcp is None:
-        yield _claim_standard_streams()
-        return
-    host, port = _parse_address(tcp)
+def _standard_streams() -> Iterator[Streams]:
+    """The process's own input and output, with what others see as such led away."""
+    sys.stdout.flush()
+    source, sink = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+    if sys.platform == "win32":
+        import msvcrt
+
+        for descriptor in (source, sink):
+            msvcrt.setmode(descriptor, os.O_BINARY)
+    # Not closed at the end: the reading thread may still wait on the one; the process ends anyway.
+    yield FrameReader(partial(os.read, source)), partial(_write_all, sink)
+
+
+@contextlib.contextmanager
+def _socket_streams(address: str) -> Iterator[Streams]:
+    host, port = _parse_address(address)
     try:
         listener = socket.create_server((host, port))
     except OSError as error:
         raise SettingError(
-            f"Cannot listen on {tcp}: {error.strerror or error}. Choose another port."
+            f"Cannot listen on {address}: {error.strerror or error}. Choose another port."
         ) from error
     with listener:
         bound_host, bound_port = listener.getsockname()[:2]
         sys.stderr.write(f"oasis: listening on {bound_host}:{bound_port}\n")
         sys.stderr.flush()
         connection, _ = listener.accept()
-    with connection, connection.makefile("rb") as reader, connection.makefile("wb") as writer:
-        yield reader, writer
+    with connection:
+        yield FrameReader(connection.recv), connection.sendall
 
 
-def _claim_standard_streams() -> tuple[BinaryIO, BinaryIO]:
-    """The process's own input and output, with what others see as such led away."""
-    sys.stdout.flush()
-    reader = os.fdopen(os.dup(0), "rb")
-    writer = os.fdopen(os.dup(1), "wb")
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.close(null)
-    os.dup2(2, 1)
-    return reader, writer
+def _write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
 
 
 def _parse_address(address: str) -> tuple[str, int]:

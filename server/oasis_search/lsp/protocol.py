@@ -18,10 +18,17 @@ STATUS_CHANGED = "oasis/statusChanged"
 MAX_LIMIT = 200
 """More hits than a person reads; a wider net would only make every answer slower."""
 
+PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
+NOT_INITIALIZED = -32002
 REQUEST_CANCELLED = -32800
 REQUEST_FAILED = -32803
+
+ERROR, WARNING = 1, 2
+"""Levels of `window/showMessage`."""
 
 
 class Position(TypedDict):

@@ -14,8 +14,10 @@ import tree_sitter
 
 from oasis_search.syntax.languages import Language
 
-_BUDGET_S = 2.0
-_BUDGET_S_PER_BYTE = 4e-6
+PARSE_BUDGET_S = 2.0
+"""Processor time that any file may take, plus a share for its length."""
+
+PARSE_BUDGET_S_PER_BYTE = 4e-6
 """Ordinary code takes 0.2 microseconds a byte; error recovery of a wrong grammar can be quadratic."""
 
 _MAX_DEPTH = 256
@@ -43,7 +45,7 @@ def load_grammar(language: Language) -> Grammar:
 
 def parse_tree(grammar: Grammar, source: bytes) -> tree_sitter.Tree:
     """The tree of `source`, errors inside; `ValueError` when it takes far longer than code can take."""
-    deadline_s = thread_time() + _BUDGET_S + _BUDGET_S_PER_BYTE * len(source)
+    deadline_s = thread_time() + PARSE_BUDGET_S + PARSE_BUDGET_S_PER_BYTE * len(source)
     view = memoryview(source)
     try:
         return tree_sitter.Parser(grammar.language).parse(

@@ -24,6 +24,10 @@ _NODE_BYTES = 1000
 _MAX_DEPTH = 64
 _NO_BORDER = 1000
 
+_CONTINUATIONS = ("else", "elif", "elsif", "except", "catch", "finally", "rescue", "ensure")
+"""Beginnings of node types, and of lines, that go on with the statement before them."""
+_CONTINUING_CODE = tuple(word.encode() for word in _CONTINUATIONS) + (b"}", b")", b"]", b"\r", b"\n")
+
 
 def is_long(lines: SourceLines, start: int, end: int) -> bool:
     """Whether a range must be split."""
@@ -71,7 +75,7 @@ def statement_borders(root: Node, start: int, end: int) -> dict[int, int]:
             break
         first, last = node.start_byte, node.end_byte
         if first < end:
-            if first >= start and node.is_named:
+            if first >= start and node.is_named and not node.type.startswith(_CONTINUATIONS):
                 borders.setdefault(first, depth)
             if (
                 last - first > _NODE_BYTES
@@ -143,5 +147,5 @@ def _rank(lines: SourceLines, row: int, borders: Mapping[int, int]) -> int:
     rank = 0 if after_blank else 1
     if depth is not None:
         return rank + 2 * depth
-    quiet = 40 if not code[:1].isalnum() and code[:1] in b"})]\r\n" else 0
-    return _NO_BORDER + 30 * rank + quiet + min(len(text) - len(code), 30)
+    continues = 40 if code.startswith(_CONTINUING_CODE) else 0
+    return _NO_BORDER + 30 * rank + continues + min(len(text) - len(code), 30)

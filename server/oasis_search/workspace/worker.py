@@ -7,6 +7,7 @@ outlives the server, and runs below normal priority. It only reads the store; th
 import contextlib
 import os
 import pickle
+import signal
 import struct
 import sys
 import time
@@ -55,6 +56,8 @@ def main() -> None:
     """Serves tasks until stdin ends."""
     inbox, outbox = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # A stray print must not end up between two frames.
+    # Ctrl-C in a terminal reaches the whole group; the session alone decides when a worker ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError, AttributeError):
         os.nice(NICE)
     setup = read_frame(inbox)

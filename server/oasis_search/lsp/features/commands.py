@@ -1,12 +1,11 @@
 """`workspace/executeCommand`: the same answers for clients that cannot send custom requests."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
-
-from lsprotocol import types
 
 from oasis_search.errors import SettingError
 from oasis_search.lsp import protocol
+from oasis_search.lsp.values import list_at, text_at
 
 if TYPE_CHECKING:
     from oasis_search.lsp.server import OasisServer
@@ -17,25 +16,33 @@ class Commands:
 
     def __init__(self, server: "OasisServer") -> None:
         self._server = server
-        server.on_command(protocol.SEARCH_COMMAND, self._search)
-        server.on_command(protocol.STATUS_COMMAND, self._status)
-        server.on_command(protocol.REINDEX_COMMAND, self._reindex)
-        server.on_command(protocol.PAUSE_COMMAND, self._pause)
-        server.on_command(protocol.RESUME_COMMAND, self._resume)
+        self._commands: dict[str, Callable[..., Awaitable[object]]] = {
+            protocol.SEARCH_COMMAND: self._search,
+            protocol.STATUS_COMMAND: self._status,
+            protocol.REINDEX_COMMAND: self._reindex,
+            protocol.PAUSE_COMMAND: self._pause,
+            protocol.RESUME_COMMAND: self._resume,
+        }
+        server.connection.on_request("workspace/executeCommand", self._execute)
+
+    async def _execute(self, params: object) -> object:
+        name = text_at(params, "command")
+        command = self._commands.get(name)
+        if command is None:
+            raise SettingError(f'There is no command "{name}". Commands are {", ".join(self._commands)}.')
+        return await command(*list_at(params, "arguments"))
 
     async def _search(self, *arguments: object) -> protocol.SearchResult:
         result = await self._server.search.answer(_search_params(arguments))
         client = self._server.client
         if client.ignores_command_results and client.has_show_document and result["hits"]:
-            self._server.spawn("show", self._show(result["hits"][0]))
+            self._server.connection.spawn("show", self._show(result["hits"][0]))
         return result
 
     async def _show(self, hit: protocol.SearchHit) -> None:
         start = hit["selectionRange"]["start"]
-        position = types.Position(start["line"], start["character"])
-        await self._server.window_show_document_async(
-            types.ShowDocumentParams(hit["uri"], take_focus=True, selection=types.Range(position, position))
-        )
+        params = {"uri": hit["uri"], "takeFocus": True, "selection": {"start": start, "end": start}}
+        await self._server.connection.ask("window/showDocument", params)
 
     async def _status(self, *_arguments: object) -> protocol.StatusResult:
         return await self._server.status.answer()

@@ -8,7 +8,8 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from lsprotocol import types
+from oasis_search.lsp import protocol
+from oasis_search.lsp.rpc import Refusal
 
 if TYPE_CHECKING:
     from oasis_search.lsp.server import OasisServer
@@ -23,31 +24,36 @@ class Lifetime:
 
     def __init__(self, server: "OasisServer") -> None:
         self._server = server
-        self.was_shut_down = False
-        server.on_notification(types.INITIALIZED, self._initialized)
-        server.on_request(types.SHUTDOWN, self._shutdown)
+        self.exit_code = 1
+        """Of the process: 0 after a goodbye, 128 + n after a signal, else 1."""
+        server.connection.on_notification("initialized", self._initialized)
+        server.connection.on_request("shutdown", self._shutdown)
+        server.connection.on_request("initialize", self._initialize_again)
 
-    def _initialized(self, _params: types.InitializedParams) -> None:
+    def _initialized(self, _params: object) -> None:
         self._leave_on_signals()
-        self._server.spawn("start", self._start())
-        self._server.spawn("watch client", self._leave_with_client())
+        self._server.connection.spawn("start", self._start())
+        self._server.connection.spawn("watch client", self._leave_with_client())
 
     async def _start(self) -> None:
         server = self._server
-        server.spawn("register watching", server.watching.register())
-        server.spawn("register configuration", server.configuration.register())
+        server.connection.spawn("register watching", server.watching.register())
+        server.connection.spawn("register configuration", server.configuration.register())
         settings = await server.configuration.load()
         try:
             await server.engine.open(settings)
         except Exception as error:
             log.exception("The index could not be opened.")
-            server.say(f"The index could not be opened: {error}", types.MessageType.Error)
+            server.say(f"The index could not be opened: {error}", protocol.ERROR)
             return
         await server.folders.add(server.client.folder_uris)
 
     async def _shutdown(self, _params: object) -> None:
-        self.was_shut_down = True
+        self.exit_code = 0
         await self._server.engine.close()
+
+    async def _initialize_again(self, _params: object) -> None:
+        raise Refusal(protocol.INVALID_REQUEST, "The server is initialized already: initialize comes once.")
 
     async def _leave_with_client(self) -> None:
         """Ends this process when the client's is gone but its end of the stream is held open by another."""
@@ -58,22 +64,18 @@ class Lifetime:
         while _is_alive(process_id):
             await asyncio.sleep(_PARENT_CHECK_S)
         log.warning("The client's process %d is gone.", process_id)
-        await self._leave(1)
+        self._server.connection.stop()
 
     def _leave_on_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             # Not on Windows, and not outside the main thread.
             with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-                loop.add_signal_handler(number, self._spawn_leave, 128 + number)
+                loop.add_signal_handler(number, self._leave, 128 + number)
 
-    def _spawn_leave(self, code: int) -> None:
-        self._server.spawn("leave", self._leave(code))
-
-    async def _leave(self, code: int) -> None:
-        await self._server.engine.close()
-        # A thread of pygls waits for input that may never come; only this way does it not keep the process.
-        os._exit(code)
+    def _leave(self, code: int) -> None:
+        self.exit_code = code
+        self._server.connection.stop()
 
 
 def _is_alive(process_id: int) -> bool:

@@ -6,22 +6,16 @@ The order is ours, by meaning. VS Code drops names that do not resemble the quer
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from lsprotocol import types
-
 from oasis_search.lsp import protocol
+from oasis_search.lsp.values import text_at
 
 if TYPE_CHECKING:
     from oasis_search.lsp.server import OasisServer
     from oasis_search.workspace.session import Session
 
 _LIMIT = 100
-_KINDS = {
-    "function": types.SymbolKind.Function,
-    "method": types.SymbolKind.Method,
-    "class": types.SymbolKind.Class,
-    "module": types.SymbolKind.Module,
-    "text": types.SymbolKind.File,
-}
+_KINDS = {"function": 12, "method": 6, "class": 5, "module": 2, "text": 1}
+"""The protocol's SymbolKind; 1 is a file."""
 
 
 class Symbols:
@@ -29,42 +23,26 @@ class Symbols:
 
     def __init__(self, server: "OasisServer") -> None:
         self._server = server
-        server.on_request(types.WORKSPACE_SYMBOL, self._answer)
+        server.connection.on_request("workspace/symbol", self._answer)
 
-    async def _answer(
-        self, params: types.WorkspaceSymbolParams
-    ) -> list[types.WorkspaceSymbol] | list[types.SymbolInformation]:
+    async def _answer(self, params: object) -> list[dict[str, object]]:
+        query = text_at(params, "query")
+
         def find(session: "Session", cancelled: Callable[[], bool]) -> protocol.SearchResult:
-            answer = session.symbols(params.query, limit=_LIMIT, cancelled=cancelled)
+            answer = session.symbols(query, limit=_LIMIT, cancelled=cancelled)
             return self._server.search.presenter.search_result(answer)
 
         result = await self._server.engine.ask(find)
-        # Helix discards WorkspaceSymbol, so only a client that says it resolves them gets them.
-        if self._server.client.has_symbol_resolve:
-            return [
-                types.WorkspaceSymbol(
-                    _location(hit), hit["name"], _KINDS[hit["kind"]], container_name=_container(hit)
-                )
-                for hit in result["hits"]
-            ]
-        return [
-            types.SymbolInformation(
-                _location(hit), hit["name"], _KINDS[hit["kind"]], container_name=_container(hit)
-            )
-            for hit in result["hits"]
-        ]
+        return [_symbol(hit) for hit in result["hits"]]
 
 
-def _location(hit: protocol.SearchHit) -> types.Location:
-    """Where an editor jumps to: the name, not the comment above it."""
-    start, end = hit["selectionRange"]["start"], hit["selectionRange"]["end"]
-    return types.Location(
-        hit["uri"],
-        types.Range(
-            types.Position(start["line"], start["character"]), types.Position(end["line"], end["character"])
-        ),
-    )
-
-
-def _container(hit: protocol.SearchHit) -> str | None:
-    return hit.get("containerName")
+def _symbol(hit: protocol.SearchHit) -> dict[str, object]:
+    """At once a SymbolInformation and a WorkspaceSymbol; editors jump to the name, not the comment above."""
+    symbol: dict[str, object] = {
+        "name": hit["name"],
+        "kind": _KINDS[hit["kind"]],
+        "location": {"uri": hit["uri"], "range": hit["selectionRange"]},
+    }
+    if "containerName" in hit:
+        symbol["containerName"] = hit["containerName"]
+    return symbol

@@ -2,10 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from lsprotocol import types
-
 from oasis_search.lsp.convert import local_path
-from oasis_search.lsp.protocol import Range
+from oasis_search.lsp.values import at, list_at, range_at, text_at
 from oasis_search.workspace.changes import Cause, FileChange
 
 if TYPE_CHECKING:
@@ -16,49 +14,45 @@ class Sync:
     """Keeps the engine's view of unsaved text equal to the editor's; other texts are ignored."""
 
     def __init__(self, server: "OasisServer") -> None:
-        self._server = server
-        server.on_notification(types.TEXT_DOCUMENT_DID_OPEN, self._did_open)
-        server.on_notification(types.TEXT_DOCUMENT_DID_CHANGE, self._did_change)
-        server.on_notification(types.TEXT_DOCUMENT_DID_SAVE, self._did_save)
-        server.on_notification(types.TEXT_DOCUMENT_DID_CLOSE, self._did_close)
+        self._documents = server.documents
+        self._engine = server.engine
+        server.connection.on_notification("textDocument/didOpen", self._did_open)
+        server.connection.on_notification("textDocument/didChange", self._did_change)
+        server.connection.on_notification("textDocument/didSave", self._did_save)
+        server.connection.on_notification("textDocument/didClose", self._did_close)
 
-    def _did_open(self, params: types.DidOpenTextDocumentParams) -> None:
-        path = local_path(params.text_document.uri)
+    def _did_open(self, params: object) -> None:
+        uri, text = text_at(params, "textDocument", "uri"), text_at(params, "textDocument", "text")
+        path = local_path(uri)
         if path is not None:
-            self._server.documents.open(params.text_document.uri, path, params.text_document.text)
-            self._server.engine.apply((FileChange(path, Cause.OPENED, params.text_document.text),))
+            self._documents.open(uri, path, text)
+            self._engine.apply((FileChange(path, Cause.OPENED, text),))
 
-    def _did_change(self, params: types.DidChangeTextDocumentParams) -> None:
-        path = local_path(params.text_document.uri)
-        document = self._server.documents.get(path) if path is not None else None
+    def _did_change(self, params: object) -> None:
+        path = local_path(text_at(params, "textDocument", "uri"))
+        document = self._documents.get(path) if path is not None else None
         if path is None or document is None:
             return
-        for change in params.content_changes:
-            if isinstance(change, types.TextDocumentContentChangePartial):
-                self._server.documents.edit(document, _range(change.range), change.text)
+        for change in list_at(params, "contentChanges"):
+            span = range_at(change, "range")
+            if span is not None:
+                self._documents.edit(document, span, text_at(change, "text"))
             else:
-                self._server.documents.replace(document, change.text)
-        self._server.engine.apply((FileChange(path, Cause.EDITED, document.text),))
+                self._documents.replace(document, text_at(change, "text"))
+        self._engine.apply((FileChange(path, Cause.EDITED, document.text),))
 
-    def _did_save(self, params: types.DidSaveTextDocumentParams) -> None:
-        path = local_path(params.text_document.uri)
-        if path is None:
+    def _did_save(self, params: object) -> None:
+        path = local_path(text_at(params, "textDocument", "uri"))
+        document = self._documents.get(path) if path is not None else None
+        if path is None or document is None:
             return
-        document = self._server.documents.get(path)
-        if document is not None and params.text is not None:
-            self._server.documents.replace(document, params.text)
-        text = document.text if document is not None else params.text
-        self._server.engine.apply((FileChange(path, Cause.SAVED, text),))
+        text = at(params, "text")
+        if isinstance(text, str) and text != document.text:
+            self._documents.replace(document, text)
+        self._engine.apply((FileChange(path, Cause.SAVED, document.text),))
 
-    def _did_close(self, params: types.DidCloseTextDocumentParams) -> None:
-        path = local_path(params.text_document.uri)
+    def _did_close(self, params: object) -> None:
+        path = local_path(text_at(params, "textDocument", "uri"))
         if path is not None:
-            self._server.documents.close(path)
-            self._server.engine.apply((FileChange(path, Cause.CLOSED),))
-
-
-def _range(value: types.Range) -> Range:
-    return {
-        "start": {"line": value.start.line, "character": value.start.character},
-        "end": {"line": value.end.line, "character": value.end.character},
-    }
+            self._documents.close(path)
+            self._engine.apply((FileChange(path, Cause.CLOSED),))
