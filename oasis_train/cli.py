@@ -52,13 +52,13 @@ def _parser() -> argparse.ArgumentParser:
         verb = verbs.add_parser(name, help=summary)
         verb.add_argument("recipe", type=Path, help="a recipe (TOML)")
         verb.add_argument("--out", required=True, type=Path, help="folder of the run")
-        verb.add_argument("--source", action="append", type=Path, metavar="FOLDER", default=[],
-                          help="folder whose sub-folders are repositories; replaces the recipe's")  # fmt: skip
-        verb.add_argument("--teacher", type=Path, metavar="FOLDER", help="replaces the recipe's teacher")
-        verb.add_argument("--exclude-repositories", type=Path, metavar="FILE",
-                          help="lines owner/name that are left out")  # fmt: skip
-        verb.add_argument("--exclude-suite", action="append", type=Path, metavar="FOLDER", default=[],
-                          help="suite whose code is left out")  # fmt: skip
+        for option, kind, summary in (
+            ("--source", "append", "folder whose sub-folders are repositories; replaces the recipe's"),
+            ("--exclude-suite", "append", "suite whose code is left out; replaces the recipe's"),
+            ("--exclude-repositories", "store", "file with lines owner/name that are left out"),
+            ("--teacher", "store", "folder of a BERT sentence encoder; replaces the recipe's"),
+        ):
+            verb.add_argument(option, action=kind, type=Path, metavar="PATH", help=summary)
         verb.set_defaults(run=run)
     return parser
 
@@ -80,11 +80,11 @@ def _corpus(options: argparse.Namespace) -> int:
     from oasis_train.corpus import build_corpus
     from oasis_train.recipe import load_recipe
 
-    config = load_recipe(options.recipe, sources=tuple(options.source)).corpus
+    config = load_recipe(options.recipe, sources=tuple(options.source or ())).corpus
     config = replace(
         config,
         exclude_repositories=options.exclude_repositories or config.exclude_repositories,
-        exclude_suites=tuple(options.exclude_suite) or config.exclude_suites,
+        exclude_suites=tuple(options.exclude_suite or ()) or config.exclude_suites,
     )
     manifest = build_corpus(config, options.out / "corpus")
     print(f"{manifest['rows']} functions of {len(manifest['repositories'])} repositories", file=sys.stderr)

@@ -37,7 +37,7 @@ def reduce_vectors(vectors: Vectors, dim: int) -> Vectors:
 
 
 def frequency_weights(counts: NDArray[np.int64], smoothing: float) -> NDArray[np.float32]:
-    """Weight a / (a + p) of every word with share p of all occurrences (SIF, Arora et al. 2017), plus a floor."""
+    """Weight a / (a + p) of every word with share p of all occurrences (SIF, Arora 2017), plus a floor."""
     shares = counts / counts.sum()
     weights: NDArray[np.float32] = (smoothing / (smoothing + shares) + FLOOR).astype(np.float32)
     return weights

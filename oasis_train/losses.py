@@ -19,7 +19,8 @@ def info_nce_loss(
 
     where `queries` and `codes` are (n, d), rows i of both belonging together; they need not be normalised.
     `mask` (n, n) is True where (i, j) must not count as a negative, for instance the same documentation
-    twice; its diagonal is ignored. Reference: van den Oord et al. 2018; sibling: `cosent_loss`, which takes labels.
+    twice; its diagonal is ignored. Reference: van den Oord et al. 2018; sibling: `cosent_loss`, which takes
+    labels.
 
     >>> eye = torch.eye(3)
     >>> round(info_nce_loss(eye, eye, temperature=1.0).item(), 4)
@@ -49,9 +50,9 @@ def cosent_loss(scores: Tensor, labels: Tensor, *, scale: float = 20.0) -> Tenso
         log(1 + sum over (i, j) with label_i > label_j of exp(scale * (score_j - score_i)))
 
     `scores` (n,) are cosines, `labels` (n,) any numbers; equal labels form no pair, and the sum is not
-    averaged. Always computed in float32 or better. For each label the scores of all smaller labels are one running
-    log-sum-exp over the items sorted by label, so that no n x n matrix is built. Reference: Su 2022 (CoSENT);
-    scale 20 is the paper's temperature 0.05.
+    averaged. Always computed in float32 or better. For each label the scores of all smaller labels are one
+    running log-sum-exp over the items sorted by label, so that no n x n matrix is built. Reference: Su 2022
+    (CoSENT); scale 20 is the paper's temperature 0.05.
 
     >>> round(cosent_loss(torch.tensor([0.5, 0.4]), torch.tensor([1.0, 0.0]), scale=1.0).item(), 4)
     0.6444

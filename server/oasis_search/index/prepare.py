@@ -18,7 +18,7 @@ from oasis_search.syntax.units import KINDS, CodeUnit
 from oasis_search.syntax.words import identifiers
 
 _KIND_CODE = {kind: code for code, kind in enumerate(KINDS)}
-_CACHE_LIMIT = 100_000
+_CACHE_LIMIT = 40_000
 """Identifiers whose terms are remembered; code repeats its names, so a small memory serves nearly all."""
 
 _body_ids: dict[str, tuple[int, ...]] = {}

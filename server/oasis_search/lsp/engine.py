@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
+from oasis_search.errors import WorkspaceError
+
 if TYPE_CHECKING:
     from oasis_search.settings import Settings
     from oasis_search.workspace.changes import FileChange
@@ -105,8 +107,6 @@ class Engine:
             self._session.close()
 
     def _open_session(self) -> "Session":
-        from oasis_search.errors import WorkspaceError
-
         if self._session is None or self._is_closed:
             raise WorkspaceError("The index is not open; see the server's log, then restart the server.")
         return self._session

@@ -5,8 +5,8 @@ runs at once and takes microseconds; a request's is a coroutine, a task each, wh
 
 Our own, not a library's, for measured reasons: importing pygls and lsprotocol costs 0.75 s of CPU and 25 MB
 at every start, before any folder can be indexed, and pygls reads each message in three hops through a thread
-pool, 15 ms a message while two searches run. When that, its documents (see documents.py) and its silence after
-unreadable parameters are replaced, this file is what remains. Tests talk to it through pygls' own client.
+pool, 15 ms a message while two searches run. When that, its documents (see documents.py) and its silence
+after unreadable parameters are replaced, this file is what remains. Tests use pygls' own client against it.
 """
 
 import asyncio

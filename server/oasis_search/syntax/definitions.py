@@ -62,14 +62,13 @@ def sort_matches(matches: Sequence[tuple[int, dict[str, list[Node]]]], source: b
     roles: dict[int, Role] = {}
     for pattern, captures in matches:
         if "call" in captures:
-            node = captures["call"][0]
-            calls.append((node.start_byte, node.end_byte))
+            calls.append(captures["call"][0].byte_range)
         elif "doc" in captures:
-            node = captures["doc"][0]
-            doc_ends[node.start_byte] = node.end_byte
+            start, end = captures["doc"][0].byte_range
+            doc_ends[start] = end
         elif "attached" in captures:
-            node = captures["attached"][0]
-            attributes[node.start_byte] = node.end_byte
+            start, end = captures["attached"][0].byte_range
+            attributes[start] = end
         else:
             role = roles.get(pattern) or roles.setdefault(pattern, _role_of(captures))
             _add(found, role, captures, source)

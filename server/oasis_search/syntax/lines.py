@@ -3,13 +3,14 @@
 import re
 from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import accumulate, count
+from operator import add
 
 from oasis_search.syntax.units import Span
 
 WORD = re.compile(rb"[\w\x80-\xff]")
 """A byte that carries meaning: ASCII letters, digits, `_`, and every byte of a non-ASCII character."""
 
-_NEWLINE = re.compile(rb"\n")
 _SPACE = b" \t\r\n\f\v\0"
 
 
@@ -43,7 +44,8 @@ class SourceLines:
         """Span of a range; an empty one lies on the line of its start."""
         newlines = self.newlines
         line0 = bisect_left(newlines, start_byte)
-        return Span(start_byte, end_byte, line0, bisect_left(newlines, max(start_byte, end_byte - 1), line0))
+        last = end_byte - 1 if end_byte > start_byte else start_byte
+        return Span(start_byte, end_byte, line0, bisect_left(newlines, last, line0))
 
     def trim(self, start_byte: int, end_byte: int) -> tuple[int, int]:
         """The range without white space at its ends; empty ranges come back empty."""
@@ -66,4 +68,7 @@ class SourceLines:
 
 def read_lines(source: bytes) -> SourceLines:
     """Index the line ends of `source`."""
-    return SourceLines(source, [match.start() for match in _NEWLINE.finditer(source)])
+    lengths = map(len, source.split(b"\n"))
+    ends = list(map(add, accumulate(lengths), count()))
+    ends.pop()
+    return SourceLines(source, ends)

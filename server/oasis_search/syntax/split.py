@@ -26,12 +26,13 @@ _NO_BORDER = 1000
 
 _CONTINUATIONS = ("else", "elif", "elsif", "except", "catch", "finally", "rescue", "ensure")
 """Beginnings of node types, and of lines, that go on with the statement before them."""
-_CONTINUING_CODE = tuple(word.encode() for word in _CONTINUATIONS) + (b"}", b")", b"]", b"\r", b"\n")
+_COMMENTS = (b"#", b"//")
+_CONTINUING_CODE = (*(word.encode() for word in _CONTINUATIONS), b"}", b")", b"]", b"\r", b"\n")
 
 
 def is_long(lines: SourceLines, start: int, end: int) -> bool:
     """Whether a range must be split."""
-    return end - start > MAX_BYTES or lines.line0(end - 1) - lines.line0(start) >= MAX_LINES
+    return end - start > MAX_BYTES or lines.source.count(b"\n", start, end) >= MAX_LINES
 
 
 def split_range(
@@ -57,7 +58,7 @@ def split_range(
         if remaining < 2 * (last - covered):
             last = max(covered + 1, min(last, covered + (remaining * 3 + 4) // 5))
         lowest = max(covered + 1, first + int((last - first) * _MIN_SHARE))
-        cut = min(range(lowest, last + 1), key=lambda row: (_rank(lines, rows[row], borders), -row))
+        cut = min(range(lowest, last + 1), key=lambda row: (_rank(lines.source, rows, row, borders), -row))
         parts.append((rows[first], rows[cut]))
         covered = cut
         first = _overlap(rows, first, cut)
@@ -137,15 +138,20 @@ def _overlap(rows: list[int], first: int, cut: int) -> int:
     return row
 
 
-def _rank(lines: SourceLines, row: int, borders: Mapping[int, int]) -> int:
-    """How bad a cut before the line at `row` would be."""
-    source = lines.source
-    text = source[row : row + 200]
+def _rank(source: bytes, rows: list[int], row: int, borders: Mapping[int, int]) -> int:
+    """How bad a cut before a row would be."""
+    start = rows[row]
+    text = source[start : start + 200]
     code = text.lstrip(b" \t")
-    after_blank = not source[max(0, row - 80) : row].rpartition(b"\n")[0].rpartition(b"\n")[2].strip()
-    depth = borders.get(row + len(text) - len(code))
+    indentation = len(text) - len(code)
+    after_blank = not source[rows[row - 1] : start].strip()
     rank = 0 if after_blank else 1
-    if depth is not None:
+    depth = borders.get(start + indentation)
+    following = row
+    while code.startswith(_COMMENTS) and following + 1 < len(rows) and following < row + 8:
+        following += 1
+        code = source[rows[following] : rows[following] + 200].lstrip(b" \t")
+    continues = code.startswith(_CONTINUING_CODE)
+    if depth is not None and not continues:
         return rank + 2 * depth
-    continues = 40 if code.startswith(_CONTINUING_CODE) else 0
-    return _NO_BORDER + 30 * rank + continues + min(len(text) - len(code), 30)
+    return _NO_BORDER + 30 * rank + (40 if continues else 0) + min(indentation, 30)

@@ -9,6 +9,7 @@ import contextlib
 import heapq
 import itertools
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -22,6 +23,14 @@ from oasis_search.workspace.tasks import FileResult, Task, TaskResult, WorkerSet
 from oasis_search.workspace.worker import read_frame, write_frame
 
 log = logging.getLogger(__name__)
+
+WORKER_ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_TRIM_THRESHOLD_": "1048576",
+}
+"""A worker is one core of the budget, and gives back the memory that a large file took."""
 
 IN_FLIGHT = 2
 """Tasks a worker holds: one to work on and one so that it never waits for us."""
@@ -154,6 +163,7 @@ class WorkerPool:
             [sys.executable, "-P", "-m", "oasis_search.workspace.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            env={**os.environ, **WORKER_ENVIRONMENT},
         )
         worker = WorkerProcess(process)
         write_frame(cast(BinaryIO, process.stdin), self._setup)

@@ -1,0 +1,14 @@
+-- The commands of OASIS. The server starts with require("oasis").setup(), or with the first search.
+
+if vim.g.loaded_oasis then
+  return
+end
+vim.g.loaded_oasis = true
+
+vim.api.nvim_create_user_command("OasisSearch", function(command)
+  require("oasis").search(command.args, { picker = command.bang and "select" or nil })
+end, { nargs = "+", bang = true, desc = "Find code by meaning; with ! in a menu" })
+
+vim.api.nvim_create_user_command("OasisStatus", function()
+  require("oasis").status()
+end, { desc = "Show how far the projects are indexed" })

@@ -1,0 +1,133 @@
+-- One session as a user has it; what was seen is written to a file that the Python test reads.
+
+local given = vim.json.decode(vim.env.OASIS_TEST)
+local seen = {}
+local patience_ms = 60000
+
+local function wait(what, condition)
+  assert(vim.wait(patience_ms, condition, 20), "waited in vain for " .. what)
+end
+
+local function cursor()
+  local place = vim.api.nvim_win_get_cursor(0)
+  return { vim.fs.basename(vim.api.nvim_buf_get_name(0)), place[1], place[2] }
+end
+
+local function is_ready(root)
+  local folder = require("oasis").folders()[vim.uri_from_fname(root)]
+  return folder and folder.phase == "ready"
+end
+
+---Runs :OasisSearch until the best hit is in `file`, then jumps there.
+local function search(words, file)
+  local list
+  wait(words, function()
+    vim.fn.setqflist({}, "f")
+    vim.cmd("OasisSearch " .. words)
+    vim.wait(5000, function()
+      list = vim.fn.getqflist({ items = 0, title = 0, context = 0 })
+      return #list.items > 0
+    end, 10)
+    return list.items[1] and vim.fs.basename(vim.api.nvim_buf_get_name(list.items[1].bufnr)) == file
+  end)
+  vim.cmd("cfirst")
+  vim.cmd("cclose")
+  return list
+end
+
+local function session()
+  local said, progress = {}, {}
+  vim.notify = function(message)
+    table.insert(said, message)
+  end
+  vim.api.nvim_create_autocmd("LspProgress", {
+    callback = function(event)
+      table.insert(progress, event.data.params.value.kind)
+    end,
+  })
+  require("oasis").setup({ cmd = given.command, settings = { cacheDir = given.cache } })
+  vim.cmd("filetype on")
+  vim.cmd.edit(given.root .. "/src/retry.py")
+  wait("the index", function()
+    return is_ready(given.root)
+  end)
+
+  local list = search("wait longer after each failed attempt", "retry.py")
+  seen.by_meaning = {
+    title = list.title,
+    files = vim.tbl_map(function(item)
+      return vim.fs.basename(vim.api.nvim_buf_get_name(item.bufnr))
+    end, list.items),
+    order_of_server = vim.tbl_map(function(hit)
+      return vim.fs.basename(vim.uri_to_fname(hit.uri))
+    end, list.context.oasis),
+    cursor = cursor(),
+  }
+
+  search("haversine great-circle distance on earth", "distance.js")
+  seen.emoji = cursor()
+
+  vim.cmd.edit(given.root .. "/src/retry.py")
+  vim.api.nvim_buf_set_lines(0, 0, 1, false, { "", "def feed_elephants(keeper):", "    keeper.bring_hay()", "", "import time" })
+  search("bring hay to the elephants", "retry.py")
+  wait("the unsaved function", function()
+    search("feed_elephants bring hay to the elephants", "retry.py")
+    return cursor()[2] == 2
+  end)
+  seen.unsaved = cursor()
+
+  vim.cmd("hide edit " .. given.second .. "/tide.py")
+  wait("the second project", function()
+    return is_ready(given.second)
+  end)
+  search("when is the next high tide", "tide.py")
+  seen.second = cursor()
+  seen.clients = #vim.lsp.get_clients({ name = "oasis" })
+
+  local label
+  vim.ui.select = function(items, opts, choose)
+    label = opts.format_item(items[1])
+    choose(items[1])
+  end
+  vim.cmd("OasisSearch! total_with_tax of an invoice")
+  wait("the menu", function()
+    return label ~= nil
+  end)
+  seen.menu = { label = label, cursor = cursor() }
+
+  said = {}
+  vim.cmd("OasisStatus")
+  wait("the status", function()
+    return #said > 0
+  end)
+  seen.status = said[#said]
+
+  said = {}
+  require("oasis").search("  ")
+  wait("the message", function()
+    return #said > 0
+  end)
+  seen.empty = said[#said]
+
+  wait("the end of the progress", function()
+    return progress[#progress] == "end"
+  end)
+  seen.progress = table.concat(progress, " ")
+
+  for _, client in ipairs(vim.lsp.get_clients({ name = "oasis" })) do
+    client:stop()
+  end
+  wait("the server's end", function()
+    return #vim.lsp.get_clients({ name = "oasis" }) == 0
+  end)
+end
+
+local ok, problem = xpcall(session, debug.traceback)
+if not ok then
+  io.stderr:write(problem .. "\n" .. vim.inspect(seen) .. "\n")
+  vim.cmd("cquit 1")
+end
+local file = assert(io.open(given.result, "w"))
+file:write(vim.json.encode(seen))
+file:close()
+vim.cmd("qall!")
