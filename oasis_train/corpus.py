@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +158,7 @@ def _rows_of_all(
         for folder in folders:
             yield from work(folder)
         return
-    with ProcessPoolExecutor(config.jobs) as pool:
+    with ProcessPoolExecutor(config.jobs, mp_context=get_context("spawn")) as pool:
         for rows in pool.map(work, folders, chunksize=4):
             yield from rows
 

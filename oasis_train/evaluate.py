@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from oasis_search.encoder import Encoder, Vectors
+from oasis_search.encoder import Encoder, Role, Vectors
 from oasis_train.metrics import bootstrap_interval, relevant_ranks, score_query, tie_order
 from oasis_train.suites import Pool, Suite
 
@@ -38,12 +38,12 @@ def evaluate(encoder: Encoder, suite: Suite) -> SuiteResult:
     """Encode every pool of `suite`, rank exactly and score by the suite's own metric."""
     by_pool: dict[str, list[float]] = {}
     elapsed_s = 0.0
-    query_role = "code" if suite.task == "code2code" else "query"
+    query_role: Role = "code" if suite.task == "code2code" else "query"
     for pool in suite.pools:
         start = time.perf_counter()
         codes = encoder.encode(pool.codes, role="code")
         elapsed_s += time.perf_counter() - start
-        queries = encoder.encode(pool.queries, role="code" if query_role == "code" else "query")
+        queries = encoder.encode(pool.queries, role=query_role)
         by_pool[pool.label] = score_pool(suite.metric, pool, queries, codes)
     n_items = sum(len(pool.codes) for pool in suite.pools)
     low, high = bootstrap_interval(by_pool)

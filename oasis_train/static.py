@@ -70,12 +70,8 @@ class _Batch:
     with_rest: Flags
 
 
-def train_static(
-    views: Views, model: StaticModel, config: StaticConfig, *, n_threads: int | None = None
-) -> list[float]:
+def train_static(views: Views, model: StaticModel, config: StaticConfig) -> list[float]:
     """Train `model` in place; returns the mean loss of every epoch."""
-    if n_threads is not None:
-        torch.set_num_threads(n_threads)
     torch.manual_seed(config.seed)
     generator = np.random.default_rng(config.seed)
     n_rows = len(views.language)

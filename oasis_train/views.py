@@ -119,7 +119,7 @@ def build_views(rows: Sequence[Row], vocabulary: Sequence[str], code_damping: fl
 def _count(text: str, token_ids: TokenIds) -> dict[int, int]:
     counts: Counter[int] = Counter()
     for identifier in identifiers(text):
-        counts.update(token_ids[identifier])
+        counts.update(token_ids.unpack(identifier))
     return counts
 
 

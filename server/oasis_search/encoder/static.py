@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from oasis_search.encoder.folder import Manifest, read_manifest
 from oasis_search.encoder.protocol import Encoder, Role, Vectors
-from oasis_search.encoder.tokens import TokenIds
+from oasis_search.encoder.tokens import TOKEN_ID_BYTES, TokenIds
 from oasis_search.errors import ModelFolderError
 from oasis_search.syntax.words import identifiers
 
@@ -61,7 +61,7 @@ class StaticEncoder:
         self._manifest = manifest
         self._fingerprint = manifest.fingerprint
         self._token_ids = TokenIds(vocabulary)
-        self._weights = weights
+        self._weights = np.asarray(weights)  # still mapped, without the overhead of the memmap class
         self._scales = scales
         self._damping = {role: float(manifest.options["damping"][role]) for role in ROLES}
 
@@ -111,15 +111,13 @@ class StaticEncoder:
 
         Bag, token and count are packed into one integer, so that one plain sort groups equal tokens.
         """
-        ids_of = self._token_ids.__getitem__
-        ids_by_bag = [list(map(ids_of, bag)) for bag in bags]
-        ids_by_identifier = list(chain.from_iterable(ids_by_bag))
-        n_identifiers = len(ids_by_identifier)
-        n_tokens = np.fromiter(map(len, ids_by_identifier), np.int64, n_identifiers)
+        packed_ids = list(map(self._token_ids.__getitem__, chain.from_iterable(bags)))
+        n_identifiers = len(packed_ids)
+        n_tokens = np.fromiter(map(len, packed_ids), np.int64, n_identifiers) // TOKEN_ID_BYTES
         counts = np.fromiter(chain.from_iterable(bag.values() for bag in bags), np.int64, n_identifiers)
-        owners = np.repeat(np.arange(len(bags)), [len(ids) for ids in ids_by_bag])
+        owners = np.repeat(np.arange(len(bags)), list(map(len, bags)))
         heads = (owners << (_TOKEN_BITS + _COUNT_BITS)) + np.minimum(counts, _COUNT_MASK)
-        token = np.fromiter(chain.from_iterable(ids_by_identifier), np.int64, int(n_tokens.sum()))
+        token = np.frombuffer(b"".join(packed_ids), np.int32).astype(np.int64)
         packed = np.repeat(heads, n_tokens) + (token << _COUNT_BITS)
         if not len(packed):
             return packed, packed, packed.astype(np.float32)

@@ -87,7 +87,8 @@ def _entries(unit: CodeUnit, bag: Mapping[str, int]) -> tuple[dict[int, int], in
         length += n * len(ids)
     for word in words_of(f"{unit.container} {unit.name}"):
         counts[term_id(Field.NAME, word)] = 1
-    for whole in definition_terms(unit.name, unit.container):
+    # Only the first piece of a long unit holds the definition; the others continue it.
+    for whole in definition_terms(unit.name, unit.container) if unit.part <= 1 else ():
         counts[term_id(Field.DEFINITION, whole)] = 1
     return counts, length
 

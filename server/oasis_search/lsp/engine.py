@@ -1,8 +1,8 @@
 """The Session and the threads that talk to it, seen from the protocol loop.
 
 Three ways in, and no other: `apply` (microseconds, on the loop), `control` (one thread, in order) and `ask`
-(two threads of our own for searches; pygls reads its input on its pool, which must never be kept busy). The
-Session is imported and built on the control thread, after the client was answered.
+(two threads, for searches). The Session is imported and built on the control thread, after the client was
+answered.
 """
 
 import asyncio

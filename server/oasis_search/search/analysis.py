@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from itertools import pairwise
+from typing import Literal
 
 from oasis_search.index.fields import Field, normal_name, term_id
 from oasis_search.index.roots import root, terms
@@ -18,11 +20,20 @@ from oasis_search.syntax.words import identifiers, split_identifier
 MAX_WORDS = 64
 """Distinct words of a query that are looked up: pasted code of more has said what it is about."""
 
+PAIR_WEIGHT = 0.5
+"""Weight of two neighbouring words joined to one name: `handler stack` finds HandlerStack."""
+
+LAST_PART_CERTAINTY = 0.7
+"""`Foo.bar` may mean a `bar` outside Foo, less likely."""
+
 _QUALIFIED = re.compile(r"[\w$]+(?:(?:\.|::|->|#|\\|/)[\w$]+)+")
 """Names joined as programs join them: `Foo.bar`, `Foo::bar`, `Foo->bar`, `Foo#bar`, `Name\\Space`."""
 
-_SHAPED = re.compile(r"[a-z0-9]+[A-Z]\w*|[A-Z]+[a-z0-9]+[A-Z]\w*|[A-Z]{2,}[a-z]\w*|\w+_\w+|_\w+|[A-Z][a-z0-9]\w*")
+_SHAPED = re.compile(r"[a-z0-9]+[A-Z]\w*|[A-Z]{2,}[a-z]\w*|\w*_\w+|[A-Z][a-z0-9]\w*")
 """Words that are written as a name is: humps, underscores, a capital first."""
+
+
+SymbolRole = Literal["query", "mention", "joined"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +44,10 @@ class Symbol:
     """Its number in `Field.DEFINITION`."""
     spelling: str
     """As it was typed, without what qualifies it; empty when it was put together from words."""
-    certainty: float
-    """1 for the query itself, less for a name that only may be meant."""
+    role: SymbolRole
+    """The name is the whole query, stands in a question, or is two words of one."""
+    certainty: float = 1.0
+    """Less for the last part of a qualified name, which may be defined elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +97,6 @@ def analyse(text: str) -> Analysis:
     )
 
 
-PAIR_WEIGHT = 0.5
-"""Weight of two neighbouring words joined to one name: `handler stack` finds HandlerStack."""
-
-
 @cache
 def stop_words() -> frozenset[str]:
     """Lower-case words that a question has whatever it asks for."""
@@ -104,33 +113,32 @@ def _is_one_name(text: str, tokens: list[str]) -> bool:
 
 
 def _neighbours(tokens: list[str]) -> list[str]:
-    """Neighbouring words joined as the index joins the words of one identifier; the last also in the singular."""
+    """Neighbouring words joined as the words of one identifier are; also with the root of the last."""
     joined: list[str] = []
-    for first, second in zip(tokens, tokens[1:], strict=False):
+    for first, second in pairwise(tokens):
         head, tail = normal_name(first), normal_name(second)
         joined += [head + tail, head + root(tail)] if head and tail else []
     return list(dict.fromkeys(joined))
 
 
 def _symbols(text: str, tokens: list[str], is_symbol: bool) -> tuple[Symbol, ...]:
+    """Names that a query may mean, the surest first, each once."""
+    role: SymbolRole = "query" if is_symbol else "mention"
     found: dict[int, Symbol] = {}
 
-    def add(whole: str, spelling: str, certainty: float) -> None:
-        number = term_id(Field.DEFINITION, whole)
-        if whole and (number not in found or found[number].certainty < certainty):
-            found[number] = Symbol(number, spelling, certainty)
+    def add(whole: str, spelling: str, role: SymbolRole, certainty: float = 1.0) -> None:
+        if whole:
+            number = term_id(Field.DEFINITION, whole)
+            found.setdefault(number, Symbol(number, spelling, role, certainty))
 
     for match in _QUALIFIED.finditer(text):
         parts = [part for part in re.split(r"[^\w$]+", match.group()) if part]
-        certainty = 1.0 if is_symbol else 0.5
-        add(".".join(normal_name(part) for part in parts[-2:]), parts[-1], certainty)
-        add(normal_name(parts[-1]), parts[-1], certainty * 0.7)
+        add(".".join(normal_name(part) for part in parts[-2:]), parts[-1], role)
+        add(normal_name(parts[-1]), parts[-1], role, LAST_PART_CERTAINTY)
     for token in tokens:
-        if is_symbol and len(tokens) == 1:
-            add(normal_name(token), token, 1.0)
-        elif _SHAPED.fullmatch(token):
-            add(normal_name(token), token, 0.5)
+        if (is_symbol and len(tokens) == 1) or (not is_symbol and _SHAPED.fullmatch(token)):
+            add(normal_name(token), token, role)
     if not is_symbol:
         for pair in _neighbours(tokens):
-            add(pair, "", 0.3)
+            add(pair, "", "joined")
     return tuple(found.values())

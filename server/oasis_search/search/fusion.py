@@ -17,14 +17,14 @@ from oasis_search.index.snapshot import Snapshot
 from oasis_search.search.analysis import Analysis
 from oasis_search.search.weights import Weights
 
-K = 60
-"""Of the paper; damps how much the first ranks differ."""
+K = 20
+"""Damps how much the first ranks differ; 60 in the paper, whose rankings were longer (10, 40, 60: docs/ranking.md)."""
 
 LEXICAL_CANDIDATES = 300
 DENSE_CANDIDATES = 300
 """Units that each ranking hands on."""
 
-DEFINITION_CANDIDATES = 64
+DEFINITION_CANDIDATES = 200
 """Definitions of one name that are considered whatever their text says; a name with more is no clue."""
 
 

@@ -1,5 +1,6 @@
 """The ranking signals: small functions from candidates to what they add, each with a weight in `weights.py`."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -7,7 +8,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from oasis_search.index.lexical import units_with
+from oasis_search.index.fields import normal_name
+from oasis_search.index.lexical import holds
 from oasis_search.index.roots import root
 from oasis_search.index.snapshot import Snapshot
 from oasis_search.search.analysis import Analysis
@@ -18,6 +20,16 @@ from oasis_search.syntax.words import split_identifier
 
 Column = NDArray[np.float32]
 """(c,) one number a candidate."""
+
+
+SPELLED_OTHERWISE = 0.4
+"""`session` typed, `Session` defined: less sure than the same letters, still above a mention."""
+
+SUPERSEDED_FACTOR = 0.6
+"""On `v3/` where there is a `v4/` beside it and the query does not say v3."""
+
+_VERSION = re.compile(r"(.*/|)v(\d+)(?=/)")
+"""The innermost folder of a path that is a version."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,9 +62,10 @@ def judge(snapshot: Snapshot, analysis: Analysis, candidates: Candidates, weight
     """All signals together: score = (fused + what the signals add) * factors."""
     files = files_of(snapshot, candidates)
     together = coherence(candidates, files, weights)
-    defines = definition(snapshot, analysis, candidates, weights)
+    defines = definition(snapshot, analysis, candidates, files, weights)
     named = path_words(analysis, files, weights)
     factors, moved = demotion(snapshot, analysis, candidates, files, weights)
+    factors *= superseded(analysis, files, weights)[files.of_candidate]
     scores = (candidates.fused + together + defines + named) * factors
     return Verdict(files, scores, defines, named, together, factors, tuple(moved))
 
@@ -69,23 +82,28 @@ def files_of(snapshot: Snapshot, candidates: Candidates) -> Files:
     )
 
 
-def definition(snapshot: Snapshot, analysis: Analysis, candidates: Candidates, weights: Weights) -> Column:
-    """Units that define a name of the query: certainty of the name, full when it is spelled alike."""
+def definition(
+    snapshot: Snapshot, analysis: Analysis, candidates: Candidates, files: Files, weights: Weights
+) -> Column:
+    """Units that define a name of the query; of several names the one that gives most counts."""
     gain = np.zeros(len(candidates.units), np.float32)
-    weight = weights.definition if analysis.is_symbol else 2 * weights.mention
+    full = {"query": weights.definition, "mention": weights.mention, "joined": weights.joined}
     for symbol in analysis.symbols:
-        defining = np.flatnonzero(np.isin(candidates.units, units_with(snapshot, symbol.term)))
-        for at in defining.tolist():
-            exact = snapshot.name_of(int(candidates.units[at])) == symbol.spelling
-            share = symbol.certainty * (1.0 if exact or not symbol.spelling else 0.6)
-            gain[at] = max(gain[at], weight * share)
+        for at in np.flatnonzero(holds(snapshot, symbol.term, candidates.units)).tolist():
+            found = full[symbol.role] * symbol.certainty
+            if symbol.role == "query":
+                if snapshot.name_of(int(candidates.units[at])).strip("_$@") != symbol.spelling.strip("_$@"):
+                    found *= SPELLED_OTHERWISE
+                if _own_name(files.paths[files.of_candidate[at]]) == normal_name(symbol.spelling):
+                    found += weights.main_file
+            gain[at] = max(gain[at], found)
     return gain
 
 
 def path_words(analysis: Analysis, files: Files, weights: Weights) -> Column:
     """Share of the query's words that the names of the file and of its folder have, by file."""
     shares = np.array([_matched_share(path, analysis.words) for path in files.paths], np.float32)
-    return weights.stem * shares[files.of_candidate]
+    return weights.path_words * shares[files.of_candidate]
 
 
 def coherence(candidates: Candidates, files: Files, weights: Weights) -> Column:
@@ -116,10 +134,28 @@ def demotion(
     return factors**weights.demotion, moved
 
 
+def superseded(analysis: Analysis, files: Files, weights: Weights) -> Column:
+    """Factor of each file: less for the older of two versions side by side, unless the query names it."""
+    versions = [_VERSION.match(path) for path in files.paths]
+    newest: dict[str, int] = {}
+    for match in filter(None, versions):
+        newest[match[1]] = max(newest.get(match[1], 0), int(match[2]))
+    asked = analysis.text.lower().split()
+    old = [m is not None and int(m[2]) < newest[m[1]] and f"v{m[2]}" not in asked for m in versions]
+    return np.where(old, np.float32(SUPERSEDED_FACTOR) ** weights.superseded, 1).astype(np.float32)
+
+
 def best_of_each(groups: NDArray[np.intp], scores: NDArray[np.float32]) -> NDArray[np.intp]:
     """Row of the highest score of each group; the first of equals."""
     order = np.lexsort((np.arange(len(groups)), -scores, groups))
     return order[np.flatnonzero(np.diff(groups[order], prepend=-1))]
+
+
+@lru_cache(maxsize=1 << 15)
+def _own_name(path: str) -> str:
+    """Name of a file without its last ending, as `normal_name` gives it."""
+    name = path.rpartition("/")[2]
+    return normal_name(name.rpartition(".")[0] or name)
 
 
 def _factor(roles: Sequence[Role], *, named: bool) -> float:

@@ -1,7 +1,7 @@
-"""Every weight of the ranking in one frozen value, so that a signal can be switched off and measured.
+"""Every weight of the ranking in one frozen value, so that a signal can be left out and measured.
 
 Scores are in units of the best fused score of the query: 1 is what the best candidate has before any signal.
-The measurements behind the numbers stand in docs/ranking.md.
+How the numbers were chosen, and what each signal is worth, stands in docs/ranking.md.
 """
 
 from dataclasses import dataclass
@@ -9,26 +9,32 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What each signal may add or take."""
+    """What each signal may add or take; the value that switches a signal off is 0 (`saturation`: 1)."""
 
     dense_share: float = 0.5
     """Share of the dense ranking in the fusion; the rest is lexical."""
     symbol_dense_share: float = 0.3
-    """The same for queries that are a name."""
+    """The same for a query that is one name, where words count for more than meaning."""
     name_field: float = 0.5
     """Weight of a term in a unit's name against one in its text."""
     path_field: float = 0.5
     """Weight of a term in the path."""
-    definition: float = 3.0
-    """A unit that defines the queried symbol."""
-    mention: float = 1.5
-    """A unit that defines a name which the question mentions."""
-    stem: float = 1.0
-    """Query words found in the file's own name and its folder's."""
-    coherence: float = 0.2
-    """Several candidates in one file."""
+    definition: float = 5.0
+    """A unit that defines the name which the query is: above anything that only mentions it."""
+    main_file: float = 2.0
+    """The same in the file that has the name too: where a definition is spread over files, its main part."""
+    mention: float = 0.5
+    """A unit that defines a name which stands in a question."""
+    joined: float = 0.2
+    """A unit whose name is two neighbouring words of a question."""
+    path_words: float = 0.75
+    """Share of the query's words in the names of the file and its folder."""
+    coherence: float = 0.3
+    """Sum of the candidates of a file, for its best one."""
     demotion: float = 1.0
-    """Exponent on the factors of demoted kinds of files; 0 switches demotion off."""
+    """Exponent on the factors of files that are no implementation."""
+    superseded: float = 1.0
+    """Exponent on the factor of the older of two versions side by side."""
     saturation: float = 0.5
     """Factor on every further hit of one file."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import tree_sitter
 
-from oasis_search.syntax.definitions import Definition, Matches, sort_matches
+from oasis_search.syntax.definitions import Definition, Matches, is_large, sort_matches
 from oasis_search.syntax.documentation import comment_text, docstring_text, without_comments
 from oasis_search.syntax.grammars import load_grammar, match_query, parse_tree
 from oasis_search.syntax.languages import Language
@@ -22,9 +22,6 @@ from oasis_search.syntax.windows import cut_windows
 
 MAX_DEPTH = 24
 """Deeper nesting of definitions stays within its parent: no real code nests so, and recursion is bounded."""
-
-_INNER_LINES = 8
-"""A nested function of a long one is a unit of its own from this many lines."""
 
 _SIGNATURE_CHARACTERS = 200
 _HEAD_BYTES = 600
@@ -69,7 +66,7 @@ def cut_units(source: bytes, language: Language) -> tuple[tuple[CodeUnit, ...], 
         matches = sort_matches(match_query(grammar, tree), source)
         file = _File(lines, language, tree.root_node, matches)
         units: list[CodeUnit] = []
-        _cut_region(file, matches.definitions, 0, len(source), (), None, units)
+        _cut_region(file, matches.definitions, (0, len(source)), (), None, units)
     except (ValueError, RuntimeError, RecursionError, MemoryError) as error:
         detail = f"The {language.name} grammar gave up ({error}); the file was cut in windows instead."
         return tuple(cut_windows(lines, language)), (Problem("", "parse-error", detail),)
@@ -84,22 +81,27 @@ def _position(unit: CodeUnit) -> tuple[int, int]:
 def _cut_region(
     file: _File,
     definitions: list[Definition],
-    start: int,
-    end: int,
+    region: tuple[int, int],
     path: tuple[str, ...],
     owner: _Owner | None,
     units: list[CodeUnit],
+    header_end: int = 0,
 ) -> None:
-    """Cut the bytes from `start` to `end`, of which `definitions` are units and the rest is `owner`'s."""
-    is_file = start == 0 and not path
+    """Cut a range of bytes, of which `definitions` are units and the rest is `owner`'s.
+
+    A header (of a namespace) goes with whatever is first behind it.
+    """
+    start, end = region
     pieces = divide_region(
         file.lines,
         file.language,
         file.matches.attribute_starts,
         definitions,
-        (start, end),
-        head_words=1 if owner is not None else 2 if is_file else 0,
+        (max(start, header_end), end),
+        head_words=1 if owner is not None else 2,
     )
+    if header_end > start and pieces:
+        pieces[0].start = start
     own: list[tuple[int, int]] = []
     for piece in pieces:
         if piece.definition is not None:
@@ -131,7 +133,8 @@ def _cut_definition(
     container = ".".join(inner_path)
     if role in ("namespace", "package"):
         inner_path = (*path, _dotted_name(name)) if name else path
-        _cut_region(file, children, piece.start, piece.end, inner_path, None, units)
+        header_end = max(definition.name_end, definition.body)
+        _cut_region(file, children, (piece.start, piece.end), inner_path, None, units, header_end)
         return
     kind: Kind
     if role == "class":
@@ -141,7 +144,7 @@ def _cut_definition(
         in_class = owner is not None and owner.kind == "class"
         kind = "method" if role == "method" or in_class or definition.container else "function"
         long = is_long(lines, piece.start, piece.end)
-        children = [child for child in children if _is_worth_a_unit(lines, child)] if long else []
+        children = [child for child in children if _is_inner_unit(lines, child)] if long else []
     own = _Owner(
         kind,
         name,
@@ -151,7 +154,7 @@ def _cut_definition(
         definition.name_start,
         definition.name_end,
     )
-    _cut_region(file, children, piece.start, piece.end, (*inner_path, name), own, units)
+    _cut_region(file, children, (piece.start, piece.end), (*inner_path, name), own, units)
 
 
 def _stays_inside(lines: SourceLines, child: Definition) -> bool:
@@ -159,9 +162,9 @@ def _stays_inside(lines: SourceLines, child: Definition) -> bool:
     return child.role in ("class", "namespace") and lines.source.find(b"\n", child.start, child.end) < 0
 
 
-def _is_worth_a_unit(lines: SourceLines, child: Definition) -> bool:
-    n_lines = lines.line0(child.end) - lines.line0(child.start) + 1
-    return n_lines >= _INNER_LINES and child.role in ("function", "method", "class")
+def _is_inner_unit(lines: SourceLines, child: Definition) -> bool:
+    """A definition inside a long function that is a unit of its own."""
+    return child.role in ("function", "method", "class") and is_large(child, lines.source)
 
 
 def _dotted_name(name: str) -> str:

@@ -12,11 +12,14 @@ from typing import Literal
 
 from tree_sitter import Node
 
-Role = Literal["function", "method", "class", "module", "namespace", "package"]
+Role = Literal["function", "method", "class", "module", "namespace", "package", "block"]
 """Captures that mark a definition; `module` becomes a class or a namespace by what is in it, a `package`
-reaches from its statement to the next one or to the end of the file."""
+reaches from its statement to the next one or to the end of the file, a `block` is a part of an expression."""
 
-_ROLES: tuple[Role, ...] = ("function", "method", "class", "module", "namespace", "package")
+INNER_LINES = 6
+"""What a block or a long function defines inside is a unit of its own from so many lines."""
+
+_ROLES: tuple[Role, ...] = ("function", "method", "class", "module", "namespace", "package", "block")
 
 
 @dataclass(slots=True)
@@ -78,7 +81,7 @@ def sort_matches(matches: Sequence[tuple[int, dict[str, list[Node]]]], source: b
         names.get(raw := source[start:end]) or names.setdefault(raw, str(raw, "utf-8", "replace"))
         for start, end in calls
     ]
-    definitions = _nest(sorted(found.values(), key=_outermost_first), len(source))
+    definitions = _nest(sorted(found.values(), key=_outermost_first), source)
     attribute_starts = {end: start for start, end in attributes.items()}
     call_starts = [start for start, _ in calls]
     return Matches(definitions, call_starts, call_names, doc_ends, attributes, attribute_starts)
@@ -118,9 +121,9 @@ def _outermost_first(definition: Definition) -> tuple[int, int]:
     return definition.start, -definition.end
 
 
-def _nest(definitions: list[Definition], size: int) -> list[Definition]:
+def _nest(definitions: list[Definition], source: bytes) -> list[Definition]:
     """Hang every definition below the innermost one around it; packages first get their ends."""
-    end = size
+    end = len(source)
     for definition in reversed(definitions):
         if definition.role == "package":
             definition.end, end = end, definition.start
@@ -133,13 +136,27 @@ def _nest(definitions: list[Definition], size: int) -> list[Definition]:
         around.append(definition)
     for definition in reversed(definitions):
         if definition.children:
-            definition.children = [child for child in definition.children if _is_filled(child)]
-    return [definition for definition in outermost if _is_filled(definition)]
+            definition.children = _settle(definition.children, source)
+    return _settle(outermost, source)
 
 
-def _is_filled(definition: Definition) -> bool:
-    """A namespace without a definition inside (an object of plain values) is ordinary code."""
-    return bool(definition.children) or definition.role not in ("namespace", "module")
+def _settle(definitions: list[Definition], source: bytes) -> list[Definition]:
+    """Replace blocks by what is large in them, and leave out namespaces without a definition inside.
+
+    A namespace without one is an object of plain values; a callback of two lines is no unit.
+    """
+    settled: list[Definition] = []
+    for definition in definitions:
+        if definition.role == "block":
+            settled += [child for child in definition.children if is_large(child, source)]
+        elif definition.children or definition.role not in ("namespace", "module", "package"):
+            settled.append(definition)
+    return settled
+
+
+def is_large(definition: Definition, source: bytes) -> bool:
+    """Whether a definition inside an expression or a function deserves a unit."""
+    return source.count(b"\n", definition.start, definition.end) + 1 >= INNER_LINES
 
 
 _GENERICS = re.compile(r"<[^<>]*>|\[[^\[\]]*\]|\([^()]*\)")

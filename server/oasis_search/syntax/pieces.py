@@ -17,8 +17,12 @@ _SCRAP_BYTES = 32
 """Up to so many bytes between definitions (`private:`, `end end`, `namespace a {`) are a scrap: no one
 searches them. Without white space, of which there may be some more."""
 
-_COMMENT_SCRAP_BYTES = 240
-"""A comment alone up to this length is a scrap too: the title of a section."""
+_QUIET_BYTES = 240
+"""Up to so many bytes of comments alone (a title, a licence line) or of `#if` and its kin join one too."""
+
+_DIRECTIVES = re.compile(
+    rb"(?:\s*#[ \t]*(?:if|ifdef|ifndef|else|elif|endif|undef|pragma|region|endregion|nullable)\b[^\n]*)+"
+)
 
 _TRAILING = re.compile(rb"[ \t]*[;,]?(?:[ \t]*(?://|#|/\*)[^\n]*)?")
 
@@ -47,7 +51,7 @@ def divide_region(
     """The pieces of a region in order, without those that have no words; linear in its length.
 
     What stands before the first definition (the head of a class, the imports of a file) stays apart when it
-    has `head_words` words, be it a scrap or not; 0 for never.
+    has `head_words` words, be it a scrap or not.
     """
     cursor, end = region
     pieces: list[Piece] = []
@@ -61,8 +65,8 @@ def divide_region(
         if lines.has_words(cursor, first):
             gap = lines.trim(cursor, first)
             text = lines.source[slice(*gap)]
-            is_head = not pieces and 0 < head_words <= len(text.split(None, head_words))
-            if not is_head and _is_scrap(text, language):
+            is_head = not pieces and head_words <= len(text.split(None, head_words))
+            if _is_quiet(text, language) or (not is_head and _is_scrap(text)):
                 start = gap[0]
             else:
                 pieces.append(Piece(*gap))
@@ -70,14 +74,19 @@ def divide_region(
         cursor = last
     if lines.has_words(cursor, end):
         gap = lines.trim(cursor, end)
-        if pieces and _is_scrap(lines.source[slice(*gap)], language):
+        text = lines.source[slice(*gap)]
+        if pieces and (_is_scrap(text) or _is_quiet(text, language)):
             pieces[-1].end = gap[1]
         else:
             pieces.append(Piece(*gap))
     return pieces
 
 
-def _is_scrap(text: bytes, language: Language) -> bool:
-    if len(text) > _COMMENT_SCRAP_BYTES:
-        return False
-    return len(b"".join(text.split())) <= _SCRAP_BYTES or is_comment(text, language)
+def _is_scrap(text: bytes) -> bool:
+    return len(text) <= _QUIET_BYTES and len(b"".join(text.split())) <= _SCRAP_BYTES
+
+
+def _is_quiet(text: bytes, language: Language) -> bool:
+    return len(text) <= _QUIET_BYTES and (
+        is_comment(text, language) or _DIRECTIVES.fullmatch(text) is not None
+    )

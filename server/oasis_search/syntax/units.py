@@ -28,7 +28,7 @@ class CodeUnit:
 
     kind: Kind
     language: str
-    """Name in the language table, `text` for everything without a grammar."""
+    """Name in the language table."""
     name: str
     """As written in the source, without its container; empty for module-level code and text windows."""
     container: str

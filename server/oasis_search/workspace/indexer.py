@@ -283,7 +283,7 @@ class Indexer:
         if path == "." or is_one_of_many or changes_rules(path):
             self.rescan(root)
         if path != "." and not is_one_of_many:
-            self._edited[(root, path)] = due
+            self._edited.setdefault((root, path), due)
 
     def rescan(self, root: Path) -> None:
         """Walks a folder again soon."""
@@ -329,6 +329,13 @@ class Indexer:
         self._watchers[root] = watcher
         folder.watching = "own"
         self._announcer.note(folder)
+
+    def note_client_watches(self, root: Path) -> None:
+        """Says in the status who watches."""
+        folder = self.folders.get(root)
+        if folder is not None:
+            folder.watching = "client"
+            self._announcer.note(folder)
 
     def set_settings(self, settings: Settings) -> None:
         """Takes over new settings: what they touch is walked or encoded again."""

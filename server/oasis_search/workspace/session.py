@@ -117,7 +117,8 @@ class Session:
             message = "The query is empty: type some words or a name."
             return _answer([], chosen, self._model, began, message)
         if not chosen:
-            return _answer([], chosen, self._model, began, "No folder is open.")
+            message = "Indexing has just begun." if self._roots else "No folder is open."
+            return _answer([], chosen, self._model, began, message)
         lists = [self._hits_of(index, query, cancelled) for index in chosen]
         hits = lists[0] if len(lists) == 1 else sorted((h for one in lists for h in one), key=_by_probability)
         is_partial = any(index.phase in (Phase.SCANNING, Phase.INDEXING) for index in chosen)
@@ -153,6 +154,10 @@ class Session:
     def watch(self, root: Path) -> None:
         """Starts our own watcher for a folder, for clients that do not watch."""
         self._indexer.post(partial(self._indexer.watch, Path(root).absolute()))
+
+    def note_client_watches(self, root: Path) -> None:
+        """The client tells of changes on disk in this folder, so that we need not watch it."""
+        self._indexer.post(partial(self._indexer.note_client_watches, Path(root).absolute()))
 
     def set_settings(self, settings: Settings) -> None:
         """Takes over new settings live; the cache folder stays what it was."""

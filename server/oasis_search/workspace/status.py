@@ -62,8 +62,10 @@ class FoundHit:
     hit: Hit
     preview: str
     """The unit's text as it is now, at most `PREVIEW_CHARS` characters."""
+    text_utf8: bytes
+    """The whole text that was verified, shared by the hits of one file: byte offsets become columns with it."""
     start_line_text: str
-    """The whole line on which the unit's name begins: what is needed to convert columns."""
+    """The whole line on which the unit's name begins."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ class Verifier:
             root=self._root,
             hit=hit,
             preview=body[: 4 * PREVIEW_CHARS].decode("utf-8", "replace")[:PREVIEW_CHARS],
+            text_utf8=text,
             start_line_text=line.decode("utf-8", "replace"),
         )
 

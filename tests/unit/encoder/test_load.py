@@ -60,4 +60,4 @@ def test_loading_and_encoding_import_no_torch() -> None:
 
 
 def test_table_stays_on_disk() -> None:
-    assert isinstance(load("static")._weights, np.memmap)  # type: ignore[attr-defined]
+    assert isinstance(load("static")._weights.base, np.memmap)  # type: ignore[attr-defined]

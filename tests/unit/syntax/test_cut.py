@@ -195,3 +195,37 @@ def test_crlf_lines_and_non_ascii_names() -> None:
     name = units[0].name_span
     assert encoded[name.start_byte : name.end_byte].decode() == "größe"
     assert (units[0].span.start_line0, units[0].span.end_line0) == (0, 2)
+
+
+def test_small_callbacks_stay_in_their_statement_and_large_ones_do_not() -> None:
+    small = "  const add = (a) => a + 1;\n"
+    large = "  const sum = (rows) => {\n" + "    rows.push(rows.pop() + 1);\n" * 5 + "  };\n"
+    start = "describe('adding numbers to other numbers', () => {\n"
+    check("javascript", start + small + "  expect(add(1)).toBe(2);\n});\n", [("module", "", "")])
+    check(
+        "javascript",
+        start + large + "  expect(sum([1, 2, 3, 4, 5])).toBe(17);\n});\n",
+        [("module", "", ""), ("function", "", "sum"), ("module", "", "")],
+    )
+
+
+def test_anonymous_class_stays_in_its_field() -> None:
+    source = "class A {\n  Runnable run = new Runnable() {\n    public void run() { go(); }\n  };\n}\n"
+    check("java", source, [("class", "", "A")])
+
+
+def test_preprocessor_conditions_and_titles_join_what_follows() -> None:
+    condition = "#if defined(__linux__) && defined(__x86_64__)"
+    source = f"#include <a.h>\n\n/* Sums. */\n\n{condition}\nint sum(void) {{ return 1; }}\n#endif\n"
+    units = cut("c", source)
+    assert [(unit.kind, unit.name) for unit in units] == [("module", ""), ("function", "sum")]
+    assert text(source, units[1]).endswith("#endif")
+
+
+def test_header_of_a_namespace_goes_with_its_first_unit() -> None:
+    source = "namespace Some.Company.With.A.Long.Name.And.More\n{\n    class A { int x; }\n}\n"
+    units = cut("csharp", source)
+    assert [(unit.container, unit.name) for unit in units] == [
+        ("Some.Company.With.A.Long.Name.And.More", "A")
+    ]
+    assert units[0].span.start_byte == 0

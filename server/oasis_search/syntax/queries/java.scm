@@ -12,6 +12,9 @@
 
 [(annotation) (marker_annotation)] @attached
 
+; an anonymous class: only what is large in it is a unit
+(object_creation_expression (class_body) @block)
+
 (method_invocation name: (identifier) @call)
 (object_creation_expression type: [
   (type_identifier) @call

@@ -43,5 +43,9 @@
 
 (decorator) @attached
 
+; parts of an expression: only what is large in them is a unit
+(arguments [(arrow_function) (function_expression) (object)] @block)
+(array [(arrow_function) (function_expression) (object)] @block)
+
 (call_expression function: [(identifier) @call (member_expression property: (property_identifier) @call)])
 (new_expression constructor: [(identifier) @call (member_expression property: (property_identifier) @call)])

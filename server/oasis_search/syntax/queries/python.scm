@@ -3,6 +3,7 @@
 ;   @module                   a class when functions stand directly in it, else a namespace
 ;   @namespace                encloses units and names them, is none itself
 ;   @package                  a statement that names everything up to the next one or the end of the file
+;   @block                    part of an expression: only what is large in it is a unit
 ;   @name @body               of the definition; the signature ends where the body starts
 ;   @container                a container that the definition names itself (`Foo::bar`, a Go receiver)
 ;   @doc                      a documentation string; comments above are found without the tree

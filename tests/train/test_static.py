@@ -1,0 +1,118 @@
+"""The trained model, the views it sees, its batches, and the way to a folder that the server loads."""
+
+from pathlib import Path
+
+import numpy as np
+import torch  # noqa: TID253 - the trainer's own tests
+
+from oasis_search.encoder.static import load_static
+from oasis_train.corpus import Row
+from oasis_train.export import export_static, quantise
+from oasis_train.initial import frequency_weights, reduce_vectors
+from oasis_train.static import StaticConfig, StaticModel, batches
+from oasis_train.views import build_views
+from oasis_train.vocabulary import build_vocabulary, count_words
+
+ROWS = [
+    Row(
+        repository="alpha",
+        path="a.py",
+        language="python",
+        name="readFile",
+        container="Disk",
+        doc="Read a file.\nThe path must exist.",
+        code="def readFile(path): open(path)",
+    ),
+    Row(
+        repository="beta",
+        path="b.go",
+        language="go",
+        name="Send",
+        container="",
+        doc="Send one mail.",
+        code="func Send(mail Mail) error { return post(mail, mail) }",
+    ),
+]
+
+
+def test_vocabulary_is_by_frequency_and_documentation_counts_more() -> None:
+    counts = count_words(ROWS)
+    assert counts["mail"] == 4 + 4  # four times in code, once in documentation with weight 4
+    assert build_vocabulary(counts, 2, min_count=2) == ["mail", "path"]  # path: twice in code, once in words
+
+
+def test_model_computes_what_the_exported_encoder_computes(tmp_path: Path) -> None:
+    vocabulary = build_vocabulary(count_words(ROWS), 100, min_count=1)
+    table = np.random.default_rng(1).normal(size=(len(vocabulary), 16)).astype(np.float32)
+    model = StaticModel(table)
+    with torch.no_grad():
+        model.log_query.copy_(torch.linspace(-1, 1, len(vocabulary)))
+    views = build_views(ROWS, vocabulary, code_damping=0.5)
+    query_weights = model.log_query.detach().exp().numpy()
+    export_static(
+        tmp_path,
+        vocabulary,
+        table,
+        {"code": np.ones(len(vocabulary), dtype=np.float32), "query": query_weights},
+        name="small",
+        damping={"code": 0.5, "query": 1.0},
+        licence="Apache-2.0",
+        training={},
+    )
+    encoder = load_static(tmp_path)
+    both = np.arange(len(ROWS))
+    for sums, bags, texts, role in (
+        (model.sum_codes, views.code, [row.code for row in ROWS], "code"),
+        (model.sum_queries, views.full, [row.doc for row in ROWS], "query"),
+    ):
+        ids, weights, lengths = bags.take(both)
+        offsets = torch.from_numpy(np.cumsum(lengths) - lengths)
+        trained = sums(torch.from_numpy(ids), torch.from_numpy(weights), offsets)
+        expected = torch.nn.functional.normalize(trained, dim=1).detach().numpy()
+        served = encoder.encode(texts, role="code" if role == "code" else "query")
+        np.testing.assert_allclose(served, expected, atol=0.02)  # int8 rows
+
+
+def test_name_view_hides_the_name_from_the_code() -> None:
+    vocabulary = build_vocabulary(count_words(ROWS), 100, min_count=1)
+    views = build_views(ROWS, vocabulary, code_damping=0.5)
+    ids, _, lengths = views.code_without_name.take(np.array([1]))
+    words = {vocabulary[i] for i in ids[: lengths[0]]}
+    assert "send" not in words
+    assert {"mail", "post"} <= words
+
+
+def test_batch_holds_a_share_from_one_repository_and_an_epoch_nearly_all_rows() -> None:
+    repository = np.repeat(np.arange(20, dtype=np.int32), 50)
+    config = StaticConfig(batch=100, share_from_one_repository=0.5)
+    found = list(batches(repository, config, np.random.default_rng(0)))
+    assert len(found) == 10
+    for rows in found:
+        assert len(set(rows.tolist())) == len(rows) >= 90
+        assert np.bincount(repository[rows]).max() >= 40
+    assert len({row for rows in found for row in rows.tolist()}) > 700
+
+
+def test_quantised_rows_are_near_and_zero_rows_stay_zero() -> None:
+    table = np.random.default_rng(2).normal(size=(5, 8)).astype(np.float32)
+    table[3] = 0
+    rows, scales = quantise(table)
+    assert rows.dtype == np.int8
+    np.testing.assert_allclose(rows * scales[:, None], table, atol=np.abs(table).max() / 250)
+    assert not rows[3].any()
+
+
+def test_reduced_vectors_keep_who_is_near_whom() -> None:
+    generator = np.random.default_rng(3)
+    centres = generator.normal(size=(3, 40))
+    vectors = (np.repeat(centres, 10, axis=0) + 0.05 * generator.normal(size=(30, 40))).astype(np.float32)
+    reduced = reduce_vectors(vectors, 4)
+    scores = reduced @ reduced.T
+    np.fill_diagonal(scores, -1)
+    assert (scores.argmax(axis=1) // 10).tolist() == np.repeat([0, 1, 2], 10).tolist()
+    assert reduce_vectors(vectors[:2], 64).shape == (2, 64)
+
+
+def test_frequent_words_start_below_rare_ones() -> None:
+    weights = frequency_weights(np.array([1000, 10, 1]), 1e-3)
+    assert weights[0] < weights[1] < weights[2] <= 1.02
