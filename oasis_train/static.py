@@ -61,13 +61,16 @@ class StaticModel(nn.Module):
 
 
 @dataclass(frozen=True, slots=True)
-class _Batch:
+class Batch:
+    """Rows, and what is shown of each."""
+
     rows: Ints
     view: Ints
     """0 first sentence, 1 all, 2 name."""
     phrase: Ints
-    """Row of `views.phrases`."""
+    """Bag of `views.phrases`, -1 for none."""
     with_rest: Flags
+    """Whether the code keeps the rest of its documentation."""
 
 
 def train_static(views: Views, model: StaticModel, config: StaticConfig) -> list[float]:
@@ -122,7 +125,7 @@ def batches(
         yield np.unique(np.concatenate((together, others)))
 
 
-def batch_loss(views: Views, model: StaticModel, batch: _Batch, config: StaticConfig) -> Tensor:
+def batch_loss(views: Views, model: StaticModel, batch: Batch, config: StaticConfig) -> Tensor:
     """InfoNCE of one batch; equal documentation and equal code do not count as negatives."""
     rows = batch.rows
     queries = model.sum_queries(*_join(len(rows), [
@@ -161,11 +164,11 @@ def _join(n_rows: int, parts: list[tuple[Bags, Ints, Flags]]) -> tuple[Tensor, T
     )
 
 
-def _draw_views(rows: Ints, views: Views, config: StaticConfig, generator: np.random.Generator) -> _Batch:
+def _draw_views(rows: Ints, views: Views, config: StaticConfig, generator: np.random.Generator) -> Batch:
     n_rows = len(rows)
     shares = np.array(config.view_shares)
     view = generator.choice(3, n_rows, p=shares / shares.sum())
     phrase = views.language[rows] * len(PHRASES) + generator.integers(1, len(PHRASES), n_rows)
     phrase = np.where(generator.random(n_rows) < config.phrase_share, phrase, -1)
     with_rest = (view != 1) & (generator.random(n_rows) < config.rest_share)
-    return _Batch(rows, view, phrase, with_rest)
+    return Batch(rows, view, phrase, with_rest)

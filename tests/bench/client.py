@@ -70,7 +70,8 @@ class Client:
     def request(self, method: str, params: object, timeout_s: float = 600) -> tuple[Any, float]:
         """(result, seconds from sending to arrival); raises on an error answer."""
         number = next(self._numbers)
-        arrived, answer = threading.Event(), {}
+        arrived = threading.Event()
+        answer: dict[str, Any] = {}
         self._waiting[number] = (arrived, answer)
         began = time.perf_counter()
         self._send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})

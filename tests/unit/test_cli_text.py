@@ -30,7 +30,7 @@ def found_hit(text: str, name: str, *, path: str = "a.py", container: str = "") 
         probability=0.75,
         reasons=(Reason("lexical", "every word"),),
     )
-    return FoundHit(Path("/w"), hit, text.lstrip(), text.splitlines()[line0])
+    return FoundHit(Path("/w"), hit, text.lstrip(), text.encode(), text.splitlines()[line0])
 
 
 def written(found: FoundHit) -> str:

@@ -105,7 +105,7 @@ def test_links_between_pages_lead_somewhere() -> None:
 
 def test_json_in_the_readme_has_the_shape_of_an_answer() -> None:
     hit = Hit("a.py", Span(0, 1, 0, 0), Span(0, 1, 0, 0), "a", "function", "python", "", b"", 1.0, 0.5)
-    found = FoundHit(Path("/w"), hit, "a", "a")
+    found = FoundHit(Path("/w"), hit, "a", b"a", "a")
     answer = SearchAnswer((found,), Coverage(1, 1.0, 1.0, 0.0), "static", 1.0, 1)
     shown = json.loads(fenced(README, "json")[0])
     real = answer_to_json(answer)

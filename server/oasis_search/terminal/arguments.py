@@ -10,7 +10,7 @@ from oasis_search.errors import SettingError, WorkspaceError
 from oasis_search.search.query import MAX_QUERY_CHARS, Filter
 from oasis_search.settings import IndexSettings, SearchSettings, Settings
 from oasis_search.syntax import KINDS, LANGUAGES, Kind, language_by_lsp_id
-from oasis_search.workspace.ignore import parse_patterns
+from oasis_search.workspace.patterns import parse_patterns
 from oasis_search.workspace.session import default_cache_dir
 
 CACHE_VARIABLE = "OASIS_CACHE_DIR"

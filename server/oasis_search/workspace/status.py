@@ -63,7 +63,7 @@ class FoundHit:
     preview: str
     """The unit's text as it is now, at most `PREVIEW_CHARS` characters."""
     text_utf8: bytes
-    """The whole text that was verified, shared by the hits of one file: byte offsets become columns with it."""
+    """The whole text that was verified, shared by the hits of one file: it turns bytes into columns."""
     start_line_text: str
     """The whole line on which the unit's name begins."""
 

@@ -71,7 +71,7 @@ class Verifier:
 
 
 def _read(path: Path) -> bytes | None:
-    """Bytes of a regular file of reasonable size; never waits, not even for a pipe that took a file's place."""
+    """Bytes of a regular file of reasonable size; never waits, not even for a pipe in its place."""
     try:
         with open(os.open(path, os.O_RDONLY | _NONBLOCK), "rb") as file:
             status = os.fstat(file.fileno())

@@ -26,7 +26,7 @@ from oasis_search.syntax.units import Problem
 from oasis_search.workspace.files import SourceText, read_source, source_of_bytes
 from oasis_search.workspace.tasks import FileResult, FileTask, Task, TaskResult, WorkerSetup
 
-NICE = 10
+NICE = 5
 """Below an editor and its language servers, above true idle."""
 
 RACY_NS = 20_000_000
