@@ -19,7 +19,7 @@ from oasis_train.static import StaticConfig
 class InitialConfig:
     """Vocabulary and where its vectors start."""
 
-    vocabulary: int = 42_000
+    vocabulary: int = 48_000
     """Words at most; 256 bytes each on disk."""
     min_count: int = 4
     """Rarer words are read in pieces."""

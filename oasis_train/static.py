@@ -26,12 +26,12 @@ class StaticConfig:
     """How a static model is trained; the defaults are the shipped model's."""
 
     dim: int = 256
-    epochs: int = 5
+    epochs: int = 4
     batch: int = 1024
     share_from_one_repository: float = 0.5
     learning_rate: float = 2e-3
-    temperature: float = 0.05
-    code_damping: float = 0.5
+    temperature: float = 0.06
+    code_damping: float = 0.4
     """Exponent of a token's frequency in code."""
     view_shares: tuple[float, float, float] = (0.55, 0.25, 0.2)
     """How often the query is the first sentence, all of the documentation, the name."""

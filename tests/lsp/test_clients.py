@@ -202,8 +202,7 @@ async def test_status_tells_about_the_folder(editor: "Editor") -> None:
     assert folder["coverage"]["lexical"] == 1
     watched = types.WORKSPACE_DID_CHANGE_WATCHED_FILES in editor.registered
     assert watched == (editor.name != "neovim")
-    if not watched:
-        assert folder["watching"] == "own"
+    assert folder["watching"] == ("client" if watched else "own")
 
 
 async def test_status_changes_are_sent_in_order(editor: "Editor") -> None:

@@ -225,14 +225,13 @@ def test_nothing_heavy_is_imported_before_initialize_is_answered() -> None:
     script = """
 import io, json, sys
 from oasis_search.lsp import serve
-from oasis_search.lsp.framing import FrameReader
 from oasis_search.lsp.handshake import greet
 
 request = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"rootPath": "/x"}}
 body = json.dumps(request).encode()
 answer = io.BytesIO()
 stream = io.BytesIO(b"Content-Length: %d\\r\\n\\r\\n" % len(body) + body)
-client = greet(FrameReader(stream.read), answer.write)
+client = greet(stream, answer)
 assert client.folder_uris == ("file:///x",)
 assert b"positionEncoding" in answer.getvalue()
 heavy = {"pygls", "lsprotocol", "attrs", "cattrs", "asyncio", "numpy", "tree_sitter", "platformdirs"}

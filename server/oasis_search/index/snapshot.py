@@ -5,6 +5,7 @@ terms and vectors live (order of segments apart, which no result depends on). Re
 have.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -94,17 +95,17 @@ class Snapshot:
 
     def locate(self, unit: int) -> tuple[Segment, int]:
         """Segment of a unit and its row there."""
-        at = int(np.searchsorted(self.offsets, unit, side="right")) - 1
+        at = bisect_right(self.offsets, unit) - 1
         return self.segments[at], unit - self.offsets[at]
 
     def path_of_file(self, file: int) -> str:
         """Path of a file number as `file_ids` gives it."""
-        at = int(np.searchsorted(self.file_offsets, file, side="right")) - 1
+        at = bisect_right(self.file_offsets, file) - 1
         return self.segments[at].paths[file - self.file_offsets[at]]
 
     def language_of_file(self, file: int) -> str:
         """Language of a file number."""
-        at = int(np.searchsorted(self.file_offsets, file, side="right")) - 1
+        at = bisect_right(self.file_offsets, file) - 1
         return self.segments[at].languages[file - self.file_offsets[at]]
 
     def tie_numbers(self, units: NDArray[np.int64]) -> NDArray[np.uint64]:

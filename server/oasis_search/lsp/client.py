@@ -9,7 +9,6 @@ from pathlib import Path
 
 from oasis_search.lsp.convert import uri_of_path
 from oasis_search.lsp.protocol import Encoding
-from oasis_search.lsp.values import at
 
 _ENCODINGS: tuple[Encoding, ...] = ("utf-8", "utf-16", "utf-32")
 
@@ -44,9 +43,9 @@ def parse_client(params: Mapping[str, object]) -> ClientProfile:
     """The profile of the client that sent these `initialize` parameters."""
     process_id = params.get("processId")
     return ClientProfile(
-        name=str(at(params, "clientInfo", "name") or ""),
+        name=str(_at(params, "clientInfo", "name") or ""),
         process_id=process_id if isinstance(process_id, int) else None,
-        encoding=_encoding(at(params, "capabilities", "general", "positionEncodings")),
+        encoding=_encoding(_at(params, "capabilities", "general", "positionEncodings")),
         folder_uris=_folder_uris(params),
         options=params.get("initializationOptions"),
         has_progress=_can(params, "window", "workDoneProgress"),
@@ -59,8 +58,17 @@ def parse_client(params: Mapping[str, object]) -> ClientProfile:
     )
 
 
+def _at(value: object, *keys: str) -> object:
+    """What lies under these keys; None when anything on the way is missing."""
+    for key in keys:
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(key)
+    return value
+
+
 def _can(params: Mapping[str, object], *keys: str) -> bool:
-    return at(params, "capabilities", *keys) is True
+    return _at(params, "capabilities", *keys) is True
 
 
 def _encoding(offered: object) -> Encoding:
@@ -75,7 +83,7 @@ def _folder_uris(params: Mapping[str, object]) -> tuple[str, ...]:
     """Of the folders, else of the one root that older clients send."""
     folders = params.get("workspaceFolders")
     if isinstance(folders, list):
-        uris = [at(folder, "uri") for folder in folders]
+        uris = [_at(folder, "uri") for folder in folders]
         return tuple(uri for uri in uris if isinstance(uri, str))
     root = params.get("rootUri")
     if isinstance(root, str) and root:

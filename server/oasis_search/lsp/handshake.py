@@ -1,32 +1,33 @@
-"""Answers `initialize` before anything heavy is imported.
+"""Answers `initialize` with the standard library alone, before the server's libraries are loaded.
 
-The engine's libraries (0.3 s) are loaded afterwards, while the client already goes on.
+Importing pygls, lsprotocol and the index takes 1 s of CPU (lsprotocol compiles 554 classes at each start),
+and a client would wait for `initialize` all that time. So the first exchange happens here and the rest is
+imported afterwards, while the client already goes on. The message framing here serves this exchange only;
+everything later goes through pygls.
 """
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Mapping
 
 from oasis_search.lsp import protocol
 from oasis_search.lsp.client import ClientProfile, parse_client
-from oasis_search.lsp.framing import BadMessage, FrameReader, frame
+from oasis_search.lsp.streams import Sink, Source, write_all
 from oasis_search.version import __version__
 
 
-def greet(reader: FrameReader, write: Callable[[bytes], object]) -> ClientProfile | None:
-    """The client's profile once its `initialize` was answered; None when it left before."""
+def greet(source: Source, sink: Sink) -> ClientProfile | None:
+    """The client's profile once its `initialize` was answered; None when it left before.
 
-    def refuse(message_id: object, code: int, sentence: str) -> None:
-        write(frame({"jsonrpc": "2.0", "id": message_id, "error": {"code": code, "message": sentence}}))
-
-    while True:
+    Takes no byte off the stream beyond that message.
+    """
+    while (body := _read_body(source)) is not None:
         try:
-            message = reader.next()
-        except BadMessage as error:
-            refuse(None, protocol.PARSE_ERROR, str(error))
+            message = json.loads(body)
+        except ValueError as error:
+            _refuse(sink, None, protocol.PARSE_ERROR, f"The message is not JSON: {error}.")
             continue
-        if message is None:
-            return None
         if not isinstance(message, Mapping):
-            refuse(None, protocol.INVALID_REQUEST, "The message is not an object.")
+            _refuse(sink, None, protocol.INVALID_REQUEST, "The message is not an object.")
             continue
         method, message_id, params = message.get("method"), message.get("id"), message.get("params")
         if method == "exit":
@@ -34,15 +35,17 @@ def greet(reader: FrameReader, write: Callable[[bytes], object]) -> ClientProfil
         if "id" not in message:
             continue
         if method != "initialize":
-            refuse(message_id, protocol.NOT_INITIALIZED, "The server waits for initialize first.")
+            _refuse(sink, message_id, protocol.NOT_INITIALIZED, "The server waits for initialize first.")
         elif not isinstance(params, Mapping):
-            refuse(message_id, protocol.INVALID_PARAMS, "initialize needs an object with capabilities.")
+            sentence = "initialize needs an object with capabilities."
+            _refuse(sink, message_id, protocol.INVALID_PARAMS, sentence)
         else:
             client = parse_client(params)
             server = {"name": "oasis", "version": __version__}
             result = {"capabilities": server_capabilities(client), "serverInfo": server}
-            write(frame({"jsonrpc": "2.0", "id": message_id, "result": result}))
+            _write(sink, {"jsonrpc": "2.0", "id": message_id, "result": result})
             return client
+    return None
 
 
 def server_capabilities(client: ClientProfile) -> dict[str, object]:
@@ -58,3 +61,30 @@ def server_capabilities(client: ClientProfile) -> dict[str, object]:
             "oasis": {"version": __version__, "methods": [method.name for method in protocol.METHODS]},
         },
     }
+
+
+def _read_body(source: Source) -> bytes | None:
+    """The next message; None at the end of the stream, which a broken connection is too."""
+    length = 0
+    try:
+        while header := source.readline():
+            name, _, value = header.partition(b":")
+            if name.strip().lower() == b"content-length" and value.strip().isdigit():
+                length = int(value)
+            elif not header.strip() and length:
+                body = bytearray()
+                while len(body) < length and (piece := source.read(length - len(body))):
+                    body += piece
+                return bytes(body) if len(body) == length else None
+    except OSError:
+        return None
+    return None
+
+
+def _refuse(sink: Sink, message_id: object, code: int, sentence: str) -> None:
+    _write(sink, {"jsonrpc": "2.0", "id": message_id, "error": {"code": code, "message": sentence}})
+
+
+def _write(sink: Sink, message: Mapping[str, object]) -> None:
+    body = json.dumps(message).encode()
+    write_all(sink, b"Content-Length: %d\r\n\r\n" % len(body) + body)

@@ -5,10 +5,9 @@ engine's threads.
 """
 
 import asyncio
-from collections.abc import Callable
 
-from oasis_search.lsp import protocol
 from oasis_search.lsp.client import ClientProfile
+from oasis_search.lsp.connection import Connection
 from oasis_search.lsp.documents import Documents
 from oasis_search.lsp.engine import Engine
 from oasis_search.lsp.features.commands import Commands
@@ -21,18 +20,16 @@ from oasis_search.lsp.features.status import Status
 from oasis_search.lsp.features.symbols import Symbols
 from oasis_search.lsp.features.sync import Sync
 from oasis_search.lsp.features.watching import Watching
-from oasis_search.lsp.framing import FrameReader
-from oasis_search.lsp.rpc import Connection
+from oasis_search.lsp.streams import Sink, Source
 
 
-class OasisServer:
+class OasisServer(Connection):
     """Serves the client that was greeted."""
 
-    def __init__(self, client: ClientProfile, reader: FrameReader, write: Callable[[bytes], object]) -> None:
-        self.client = client
-        self.connection = Connection(reader, write)
+    def __init__(self, client: ClientProfile) -> None:
+        super().__init__(client)
         self.documents = Documents(client.encoding)
-        self.progress = Progress(self)
+        self.indexing_progress = Progress(self)
         self.status = Status(self)
         self.engine = Engine(self.status.publish)
         self.configuration = Configuration(self)
@@ -43,14 +40,10 @@ class OasisServer:
         for register in (Sync, Symbols, Commands):
             register(self)
 
-    def run(self) -> int:
+    def run(self, source: Source, sink: Sink) -> int:
         """Serves until the client leaves; the exit code."""
         try:
-            asyncio.run(self.connection.run())
+            asyncio.run(self.serve(source, sink))
         finally:
             self.engine.close_now()
         return self.lifetime.exit_code
-
-    def say(self, sentence: str, level: int = protocol.WARNING) -> None:
-        """Shows the user a sentence."""
-        self.connection.notify("window/showMessage", {"type": level, "message": sentence})

@@ -102,8 +102,9 @@ def definition(
 
 def path_words(analysis: Analysis, files: Files, weights: Weights) -> Column:
     """Share of the query's words that the names of the file and of its folder have, by file."""
-    shares = np.array([_matched_share(path, analysis.words) for path in files.paths], np.float32)
-    return weights.path_words * shares[files.of_candidate]
+    words = frozenset(analysis.words)
+    counts = np.array([len(words & _near_words(path)) for path in files.paths], np.float32)
+    return np.float32(weights.path_words / max(1, len(words))) * counts[files.of_candidate]
 
 
 def coherence(candidates: Candidates, files: Files, weights: Weights) -> Column:
@@ -166,21 +167,9 @@ def _factor(roles: Sequence[Role], *, named: bool) -> float:
     return factor
 
 
-def _matched_share(path: str, words: Sequence[str]) -> float:
-    stems = _path_stems(path)
-    matched = sum(word in stems or _shares_prefix(word, stems) for word in words)
-    return matched / len(words) if words else 0.0
-
-
-def _shares_prefix(word: str, stems: frozenset[str]) -> bool:
-    return len(word) > 2 and any(
-        len(other) > 2 and (other.startswith(word) or word.startswith(other)) for other in stems
-    )
-
-
 @lru_cache(maxsize=1 << 15)
-def _path_stems(path: str) -> frozenset[str]:
-    """Stems of the words in the file's own name without its ending, and in its folder's."""
+def _near_words(path: str) -> frozenset[str]:
+    """Roots of the words in the file's own name, up to its first dot, and in its folder's."""
     *folders, name = path.split("/")
     near = (name.partition(".")[0] or name, *folders[-1:])
     return frozenset(root(word) for piece in near for word in split_identifier(piece))

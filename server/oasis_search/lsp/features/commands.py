@@ -3,9 +3,10 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
+from lsprotocol import types
+
 from oasis_search.errors import SettingError
 from oasis_search.lsp import protocol
-from oasis_search.lsp.values import list_at, text_at
 
 if TYPE_CHECKING:
     from oasis_search.lsp.server import OasisServer
@@ -23,26 +24,28 @@ class Commands:
             protocol.PAUSE_COMMAND: self._pause,
             protocol.RESUME_COMMAND: self._resume,
         }
-        server.connection.on_request("workspace/executeCommand", self._execute)
+        server.on_request(types.WORKSPACE_EXECUTE_COMMAND, self._execute)
 
-    async def _execute(self, params: object) -> object:
-        name = text_at(params, "command")
-        command = self._commands.get(name)
+    async def _execute(self, params: types.ExecuteCommandParams) -> object:
+        command = self._commands.get(params.command)
         if command is None:
-            raise SettingError(f'There is no command "{name}". Commands are {", ".join(self._commands)}.')
-        return await command(*list_at(params, "arguments"))
+            known = ", ".join(self._commands)
+            raise SettingError(f'There is no command "{params.command}". Commands are {known}.')
+        return await command(*(params.arguments or ()))
 
     async def _search(self, *arguments: object) -> protocol.SearchResult:
         result = await self._server.search.answer(_search_params(arguments))
         client = self._server.client
         if client.ignores_command_results and client.has_show_document and result["hits"]:
-            self._server.connection.spawn("show", self._show(result["hits"][0]))
+            self._server.spawn("show", self._show(result["hits"][0]))
         return result
 
     async def _show(self, hit: protocol.SearchHit) -> None:
         start = hit["selectionRange"]["start"]
-        params = {"uri": hit["uri"], "takeFocus": True, "selection": {"start": start, "end": start}}
-        await self._server.connection.ask("window/showDocument", params)
+        position = types.Position(start["line"], start["character"])
+        await self._server.window_show_document_async(
+            types.ShowDocumentParams(hit["uri"], take_focus=True, selection=types.Range(position, position))
+        )
 
     async def _status(self, *_arguments: object) -> protocol.StatusResult:
         return await self._server.status.answer()

@@ -5,8 +5,9 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from oasis_search.lsp.rpc import Refusal
-from oasis_search.lsp.values import at
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+
 from oasis_search.settings import Settings, parse_settings
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Configuration:
         self._base = _without_nulls(_unwrap(server.client.options))
         self._told: set[str] = set()
         self.settings = Settings()
-        server.connection.on_notification("workspace/didChangeConfiguration", self._did_change)
+        server.on_notification(types.WORKSPACE_DID_CHANGE_CONFIGURATION, self._did_change)
 
     async def load(self) -> Settings:
         """The settings of this moment."""
@@ -39,30 +40,33 @@ class Configuration:
         """The client tells about changes from now on."""
         if not self._server.client.has_configuration_registration:
             return
-        registration = {
-            "id": "oasis/configuration",
-            "method": "workspace/didChangeConfiguration",
-            "registerOptions": {"section": SECTION},
-        }
+        registration = types.Registration(
+            id="oasis/configuration",
+            method=types.WORKSPACE_DID_CHANGE_CONFIGURATION,
+            register_options=types.DidChangeConfigurationRegistrationOptions(section=SECTION),
+        )
         try:
-            await self._server.connection.ask("client/registerCapability", {"registrations": [registration]})
-        except Refusal as error:
+            await self._server.client_register_capability_async(types.RegistrationParams([registration]))
+        except JsonRpcException as error:
             log.warning("The client will not tell about changed settings: %s", error)
 
-    def _did_change(self, params: object) -> None:
-        self._server.connection.spawn("settings", self._reload(at(params, "settings")))
+    def _did_change(self, params: types.DidChangeConfigurationParams) -> None:
+        self._server.spawn("settings", self._reload(params.settings))
 
     async def _reload(self, pushed: object) -> None:
         if self._server.client.has_configuration:
             pushed = await self._pull()
         settings = self._accept(pushed)
         await self._server.engine.control(lambda session: session.set_settings(settings))
+        for root in self._server.folders.roots:
+            await self._server.watching.watch(root)
 
     async def _pull(self) -> object:
-        request = self._server.connection.ask("workspace/configuration", {"items": [{"section": SECTION}]})
+        items = [types.ConfigurationItem(section=SECTION)]
+        request = self._server.workspace_configuration_async(types.ConfigurationParams(items=items))
         try:
             values = await asyncio.wait_for(request, _TIMEOUT_S)
-        except (Refusal, TimeoutError) as error:
+        except (JsonRpcException, TimeoutError) as error:
             log.warning("The client did not tell its settings: %s", str(error) or "no answer")
             return None
         return values[0] if isinstance(values, list) and values else None

@@ -5,9 +5,10 @@ from operator import methodcaller
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lsprotocol import types
+
 from oasis_search.errors import SettingError, WorkspaceError
 from oasis_search.lsp.convert import local_path, uri_below, uri_of_path
-from oasis_search.lsp.values import list_at, text_at
 from oasis_search.workspace.changes import Cause, FileChange
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class Folders:
     def __init__(self, server: "OasisServer") -> None:
         self._server = server
         self._uris: dict[Path, str] = {}
-        server.connection.on_notification("workspace/didChangeWorkspaceFolders", self._did_change)
+        server.on_notification(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS, self._did_change)
 
     async def add(self, uris: Iterable[str]) -> None:
         """Opens folders; one that cannot be opened is named to the user."""
@@ -66,10 +67,10 @@ class Folders:
             return document.uri
         return uri_below(self.uri_of(root), relative)
 
-    def _did_change(self, params: object) -> None:
-        added = [text_at(folder, "uri") for folder in list_at(params, "event", "added")]
-        removed = [text_at(folder, "uri") for folder in list_at(params, "event", "removed")]
-        self._server.connection.spawn("folders", self._change(added, removed))
+    def _did_change(self, params: types.DidChangeWorkspaceFoldersParams) -> None:
+        added = [folder.uri for folder in params.event.added]
+        removed = [folder.uri for folder in params.event.removed]
+        self._server.spawn("folders", self._change(added, removed))
 
     async def _change(self, added: list[str], removed: list[str]) -> None:
         for uri in removed:

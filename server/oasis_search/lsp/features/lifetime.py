@@ -8,8 +8,8 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from oasis_search.lsp import protocol
-from oasis_search.lsp.rpc import Refusal
+from lsprotocol import types
+from pygls.exceptions import JsonRpcInvalidRequest
 
 if TYPE_CHECKING:
     from oasis_search.lsp.server import OasisServer
@@ -26,25 +26,25 @@ class Lifetime:
         self._server = server
         self.exit_code = 1
         """Of the process: 0 after a goodbye, 128 + n after a signal, else 1."""
-        server.connection.on_notification("initialized", self._initialized)
-        server.connection.on_request("shutdown", self._shutdown)
-        server.connection.on_request("initialize", self._initialize_again)
+        server.on_notification(types.INITIALIZED, self._initialized)
+        server.on_request(types.SHUTDOWN, self._shutdown)
+        server.on_request(types.INITIALIZE, self._initialize_again)
 
-    def _initialized(self, _params: object) -> None:
+    def _initialized(self, _params: types.InitializedParams) -> None:
         self._leave_on_signals()
-        self._server.connection.spawn("start", self._start())
-        self._server.connection.spawn("watch client", self._leave_with_client())
+        self._server.spawn("start", self._start())
+        self._server.spawn("watch client", self._leave_with_client())
 
     async def _start(self) -> None:
         server = self._server
-        server.connection.spawn("register watching", server.watching.register())
-        server.connection.spawn("register configuration", server.configuration.register())
+        server.spawn("register watching", server.watching.register())
+        server.spawn("register configuration", server.configuration.register())
         settings = await server.configuration.load()
         try:
             await server.engine.open(settings)
         except Exception as error:
             log.exception("The index could not be opened.")
-            server.say(f"The index could not be opened: {error}", protocol.ERROR)
+            server.say(f"The index could not be opened: {error}", types.MessageType.Error)
             return
         await server.folders.add(server.client.folder_uris)
 
@@ -52,8 +52,8 @@ class Lifetime:
         self.exit_code = 0
         await self._server.engine.close()
 
-    async def _initialize_again(self, _params: object) -> None:
-        raise Refusal(protocol.INVALID_REQUEST, "The server is initialized already: initialize comes once.")
+    async def _initialize_again(self, _params: types.InitializeParams) -> None:
+        raise JsonRpcInvalidRequest("The server is initialized already: initialize comes once.")
 
     async def _leave_with_client(self) -> None:
         """Ends this process when the client's is gone but its end of the stream is held open by another."""
@@ -64,7 +64,7 @@ class Lifetime:
         while _is_alive(process_id):
             await asyncio.sleep(_PARENT_CHECK_S)
         log.warning("The client's process %d is gone.", process_id)
-        self._server.connection.stop()
+        self._server.stop()
 
     def _leave_on_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -75,7 +75,7 @@ class Lifetime:
 
     def _leave(self, code: int) -> None:
         self.exit_code = code
-        self._server.connection.stop()
+        self._server.stop()
 
 
 def _is_alive(process_id: int) -> bool:

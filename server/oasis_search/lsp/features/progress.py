@@ -8,8 +8,9 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oasis_search.lsp.rpc import Refusal
-from oasis_search.lsp.values import at
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+
 from oasis_search.workspace.status import FolderStatus, Phase
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Progress:
 
     def __init__(self, server: "OasisServer") -> None:
         self._server = server
+        self._progress = server.work_done_progress
         self._is_supported = server.client.has_progress
         self._statuses: dict[Path, FolderStatus] = {}
         self._token = ""
@@ -35,7 +37,7 @@ class Progress:
         self._runs = 0
         self._is_begun = False
         self._percentage = 0
-        server.connection.on_notification("window/workDoneProgress/cancel", self._did_cancel)
+        server.on_notification(types.WINDOW_WORK_DONE_PROGRESS_CANCEL, self._did_cancel)
 
     def update(self, status: FolderStatus) -> None:
         """Takes in the state of one folder."""
@@ -58,12 +60,12 @@ class Progress:
         elif not self._token and any(_is_long(status) for status in busy):
             self._runs += 1
             self._token = TOKEN if self._runs == 1 else f"{TOKEN}-{self._runs}"
-            self._server.connection.spawn("progress", self._begin(self._token))
+            self._server.spawn("progress", self._begin(self._token))
 
     async def _begin(self, token: str) -> None:
         try:
-            await self._server.connection.ask("window/workDoneProgress/create", {"token": token})
-        except Refusal as error:
+            await self._progress.create_async(token)
+        except JsonRpcException as error:
             log.warning("The client shows no progress: %s", error)
             self._is_supported = False
             return
@@ -71,35 +73,26 @@ class Progress:
             return
         self._is_begun = True
         self._percentage = 0
-        self._send(
-            {
-                "kind": "begin",
-                "title": "OASIS: indexing",
-                "cancellable": True,
-                "message": self._message(),
-                "percentage": 0,
-            }
+        begin = types.WorkDoneProgressBegin(
+            title="OASIS: indexing", cancellable=True, message=self._message(), percentage=0
         )
+        self._progress.begin(token, begin)
         self._report()
 
     def _report(self) -> None:
         done, total = self._counts()
         self._percentage = max(self._percentage, 100 * done // total if total else 0)
-        self._send(
-            {
-                "kind": "report",
-                "cancellable": True,
-                "message": self._message(),
-                "percentage": self._percentage,
-            }
+        report = types.WorkDoneProgressReport(
+            cancellable=True, message=self._message(), percentage=self._percentage
         )
+        self._progress.report(self._token, report)
 
     def _end(self) -> None:
         if self._is_begun:
             paused = any(status.phase is Phase.PAUSED for status in self._statuses.values())
             failed = [status.message for status in self._statuses.values() if status.phase is Phase.FAILED]
             message = failed[0] if failed else "Paused" if paused else f"{self._counts()[0]:,} files indexed"
-            self._send({"kind": "end", "message": message})
+            self._progress.end(self._token, types.WorkDoneProgressEnd(message=message))
         self._is_begun = False
         self._token = ""
 
@@ -111,13 +104,9 @@ class Progress:
         done, total = self._counts()
         return f"{done:,} of {total:,} files" if total else "Looking for files"
 
-    def _send(self, value: dict[str, object]) -> None:
-        self._server.connection.notify("$/progress", {"token": self._token, "value": value})
-
-    def _did_cancel(self, params: object) -> None:
-        if self._token and at(params, "token") == self._token:
-            work = self._server.engine.control(lambda session: session.pause())
-            self._server.connection.spawn("pause", work)
+    def _did_cancel(self, params: types.WorkDoneProgressCancelParams) -> None:
+        if self._token and params.token == self._token:
+            self._server.spawn("pause", self._server.engine.control(lambda session: session.pause()))
 
 
 def _is_long(status: FolderStatus) -> bool:

@@ -24,7 +24,7 @@ class Search:
     def __init__(self, server: "OasisServer") -> None:
         self._server = server
         self.presenter = Presenter(server.folders.uri_of, server.client.encoding)
-        server.connection.on_request(protocol.SEARCH, self.answer)
+        server.on_request(protocol.SEARCH, self.answer)
 
     async def answer(self, params: object) -> protocol.SearchResult:
         """The answer to `oasis/search` with these parameters."""

@@ -17,20 +17,20 @@ class Status:
 
     def __init__(self, server: "OasisServer") -> None:
         self._server = server
-        server.connection.on_request(protocol.STATUS, self._answer)
+        server.on_request(protocol.STATUS, self._answer)
 
     def publish(self, status: FolderStatus) -> None:
         """Tells the client; called on the loop."""
         if status.root not in self._server.folders.roots:
             return
-        self._server.connection.notify(
+        self._server.protocol.notify(
             protocol.STATUS_CHANGED, folder_status(status, self._server.folders.uri_of(status.root))
         )
-        self._server.progress.update(status)
+        self._server.indexing_progress.update(status)
 
     def forget(self, root: Path) -> None:
         """The folder was removed."""
-        self._server.progress.forget(root)
+        self._server.indexing_progress.forget(root)
 
     async def answer(self) -> protocol.StatusResult:
         """The state of all folders."""
