@@ -72,6 +72,9 @@ _COLUMNS: tuple[tuple[str, type[np.generic], str], ...] = (
 """Order on disk: widest first, so that every column is aligned."""
 
 
+_WIDTHS = {"n4": 4, "n16": KEY_BYTES}
+
+
 def unit_key(text: bytes, name: str, container: str) -> bytes:
     """Content key of a unit: changes exactly when what the encoder sees of it changes."""
     head = f"{container}\0{name}\0".encode("utf-8", "surrogatepass")
@@ -101,11 +104,11 @@ def decode_record(blob: bytes) -> FileRecord | None:
         offset = _HEADER.size + n_names
         names, containers = json.loads(blob[_HEADER.size : offset])
         columns: dict[str, NDArray[np.generic]] = {}
-        shapes = {"m": (m,), "n": (n,), "n1": (n + 1,), "n4": (n, 4), "n16": (n, KEY_BYTES)}
+        counts = {"m": m, "n": n, "n1": n + 1, "n4": 4 * n, "n16": KEY_BYTES * n}
         for name, dtype, shape in _COLUMNS:
-            count = int(np.prod(shapes[shape]))
-            columns[name] = np.frombuffer(blob, dtype, count, offset).reshape(shapes[shape])
-            offset += columns[name].nbytes
+            column = np.frombuffer(blob, dtype, counts[shape], offset)
+            offset += column.nbytes
+            columns[name] = column.reshape(n, _WIDTHS[shape]) if shape in _WIDTHS else column
     except (struct.error, ValueError, TypeError):
         return None
     if offset != len(blob) or len(names) != n or len(containers) != n:

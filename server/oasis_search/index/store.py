@@ -117,17 +117,14 @@ class Store:
     def column(self, fingerprint: str, keys: Sequence[bytes], dim: int) -> tuple[VectorColumn, list[int]]:
         """Stored vectors in the order of `keys`, and the rows that are missing (their scale is 0)."""
         found = self.vectors(fingerprint, keys)
-        scales = np.zeros(len(keys), np.float32)
-        codes = np.zeros((len(keys), dim), np.int8)
-        absent: list[int] = []
-        for row, key in enumerate(keys):
-            vector = found.get(key)
-            if vector is None or len(vector[1]) != dim:
-                absent.append(row)
-                continue
-            scales[row] = vector[0]
-            codes[row] = np.frombuffer(vector[1], np.int8)
-        return VectorColumn(codes, scales), absent
+        nothing = (0.0, bytes(dim))
+        rows = [found.get(key, nothing) for key in keys]
+        absent = [row for row, (_, codes) in enumerate(rows) if codes is nothing[1] or len(codes) != dim]
+        for row in absent:
+            rows[row] = nothing
+        scales = np.array([scale for scale, _ in rows], np.float32)
+        codes = np.frombuffer(b"".join(codes for _, codes in rows), np.int8)
+        return VectorColumn(codes.reshape(len(keys), dim), scales), absent
 
     def save(
         self,
