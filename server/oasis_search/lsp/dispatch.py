@@ -58,6 +58,9 @@ class OasisProtocol(LanguageServerProtocol):
 
     def structure_message(self, data: dict[str, Any]) -> Any:  # noqa: ANN401 - pygls' signature
         """One message as an object."""
+        if "method" in data and not self._is_read(data["method"]):
+            # pygls would judge the parameters of a method before it finds that there is none.
+            return _plain(data, JsonRPCRequestMessage if "id" in data else JsonRPCNotification)
         if "error" in data and data["error"] is None:
             # pygls takes a result beside an empty error for a failure.
             data = {name: value for name, value in data.items() if name != "error"}
@@ -72,6 +75,10 @@ class OasisProtocol(LanguageServerProtocol):
                 sentence = complaint(str(data["method"]), error.__cause__)
                 self._send_response(data["id"], error=JsonRpcInvalidParams(sentence).to_response_error())
             raise
+
+    def _is_read(self, method: object) -> bool:
+        is_known = method in self.fm.features or method in self.fm.builtin_features
+        return (is_known or method == types.CANCEL_REQUEST) and method != types.INITIALIZE
 
     def handle_message(self, message: Any) -> None:  # noqa: ANN401 - pygls' signature
         """Refuses what is JSON but no message; pygls only logs it."""

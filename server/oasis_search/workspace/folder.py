@@ -60,6 +60,11 @@ class FolderIndex:
         self._embedded = 0
 
     @property
+    def is_known(self) -> bool:
+        """Whether the store remembers this folder."""
+        return bool(self._known)
+
+    @property
     def is_complete(self) -> bool:
         """Whether nothing that was found is still to be read."""
         return not self._wanted

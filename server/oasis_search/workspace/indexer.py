@@ -139,7 +139,11 @@ class Indexer:
     # --- the thread ---------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        self._open()
+        try:
+            self._open()
+        except Exception as error:
+            log.exception("Indexing cannot start.")
+            self.encoder_problem = f'Indexing cannot start ({error}); run "oasis doctor".'
         while not self._closing:
             try:
                 action = self._actions.get(timeout=self._pause())
@@ -234,15 +238,20 @@ class Indexer:
 
     def add_folder(self, root: Path) -> None:
         """Indexes a folder, after what is known of it was read from the store."""
-        if root in self.folders or self.encoder is None:
+        if root in self.folders:
             return
-        folder = FolderIndex(root, self._store, self.encoder.fingerprint, self.encoder.dim)
+        encoder = self.encoder
+        folder = FolderIndex(
+            root, self._store, encoder.fingerprint if encoder else "", encoder.dim if encoder else 0
+        )
         folder.message = self._store_problem or self.encoder_problem
         self.folders = {**self.folders, root: folder}
         self._announcer.note(folder)
-        if not self._settings.index.enabled:
-            folder.phase = Phase.DISABLED
+        if encoder is None or not self._settings.index.enabled:
+            folder.phase = Phase.DISABLED if encoder else Phase.FAILED
             return
+        if self._pool is not None and not folder.is_known:
+            self._pool.warm_up()
         self._next_publish = time.monotonic() + FIRST_PUBLISH_S
         self._scan(root)
 
@@ -370,7 +379,7 @@ class Indexer:
 
     def _request_edit(self, root: Path, path: str) -> None:
         folder = self.folders.get(root)
-        if folder is None or folder.phase is Phase.DISABLED or root not in self._rules:
+        if folder is None or folder.phase in (Phase.DISABLED, Phase.FAILED) or root not in self._rules:
             return
         full = root / path
         if full.is_dir():
@@ -390,11 +399,10 @@ class Indexer:
         priority = CHANGE_PRIORITY if text is None else EDIT_PRIORITY
         if self._pool is not None:
             self._pool.submit(Task(0, folder.key, (FileTask(path, ticket, text),)), priority)
-        self._next_publish = min(self._next_publish, time.monotonic())
 
     def _scan(self, root: Path) -> None:
         folder = self.folders.get(root)
-        if folder is None or folder.phase is Phase.DISABLED:
+        if folder is None or self.encoder is None or folder.phase is Phase.DISABLED:
             return
         folder.phase = Phase.PAUSED if self._paused else Phase.SCANNING
         self._announcer.note(folder)
@@ -466,6 +474,8 @@ class Indexer:
         folder = self.folders.get(Path(result.root))
         if folder is None:
             return
+        if len(result.files) == 1:
+            self._next_publish = 0.0  # An edit: nobody should wait for it behind the bulk.
         for file in result.files:
             is_open = self._unsaved.text_of(str(folder.root / file.path)) is not None
             if is_open == file.unsaved:

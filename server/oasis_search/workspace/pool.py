@@ -87,6 +87,11 @@ class WorkerPool:
         """Tasks waiting and running."""
         return len(self._waiting) + sum(len(worker.tasks) for worker in self._workers)
 
+    def warm_up(self) -> None:
+        """Starts all workers before there is work: they load while the folder is walked."""
+        while len(self._workers) < self._size and not self.failed:
+            self._start()
+
     def submit(self, task: Task, priority: int) -> None:
         """Queues a task (its number is given here); 0 is most urgent."""
         number = next(self._numbers)
