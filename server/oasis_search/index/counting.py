@@ -16,7 +16,7 @@ from oasis_search.index.fields import Field, definition_terms, term_id, words_of
 from oasis_search.index.roots import terms
 from oasis_search.syntax.units import CodeUnit
 
-IDENTIFIERS_KEPT = 40_000
+IDENTIFIERS_KEPT = 20_000
 """Identifiers whose terms are remembered; code repeats its names, so a small memory serves nearly all."""
 
 _TERM_BITS = 32
@@ -41,12 +41,12 @@ class TermCounter(dict[str, tuple[int, ...]]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._small: dict[tuple[Field, str], int] = {}
+        self._small: dict[str, int] = {}
         self._ids = array("Q")
         """Small number -> number of a term."""
 
     def __missing__(self, identifier: str) -> tuple[int, ...]:
-        small = tuple(self._small_number(Field.BODY, term) for term in terms(identifier))
+        small = tuple(map(self._small_number, terms(identifier)))
         self[identifier] = small
         return small
 
@@ -56,31 +56,23 @@ class TermCounter(dict[str, tuple[int, ...]]):
             self.clear()
             self._small.clear()
             self._ids = array("Q")
-        owners, small, times, lengths = self._body(bags)
-        named = [self._named(unit) for unit in units]
-        owners = np.concatenate([owners, np.repeat(np.arange(len(bags)), [len(each) for each in named])])
-        small = np.concatenate([small, np.fromiter(chain.from_iterable(named), np.int64)])
-        times = np.concatenate([times, np.ones(len(small) - len(times), np.int64)])
-        packed = (owners << _TERM_BITS) + small
-        order = np.argsort(packed, kind="stable")
-        packed, times = packed[order], times[order]
-        first = np.flatnonzero(np.diff(packed, prepend=-1))
-        sums = np.add.reduceat(times, first) if len(first) else times
-        keys = packed[first]
-        owners = keys >> _TERM_BITS
-        ids = np.frombuffer(self._ids, np.uint64)[keys & ((1 << _TERM_BITS) - 1)]
+        owners, ids, times, lengths = self._body(bags)
+        named = [_named(unit) for unit in units]
+        owners = np.concatenate([owners, np.repeat(np.arange(len(units)), [len(each) for each in named])])
+        ids = np.concatenate([ids, np.fromiter(chain.from_iterable(named), np.uint64)])
+        times = np.concatenate([times, np.ones(len(ids) - len(times), np.int64)])
         order = np.lexsort((ids, owners))
         return TermCounts(
-            starts=np.searchsorted(owners, np.arange(len(bags) + 1)).astype(np.uint32),
+            starts=np.searchsorted(owners[order], np.arange(len(units) + 1)).astype(np.uint32),
             ids=ids[order],
-            counts=np.minimum(sums, 255).astype(np.uint8)[order],
+            counts=np.minimum(times[order], 255).astype(np.uint8),
             lengths=lengths,
         )
 
     def _body(
         self, bags: Sequence[Mapping[str, int]]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.uint32]]:
-        """Unit, small number and count of every term of every identifier, and the unit's lengths."""
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.int64], NDArray[np.uint32]]:
+        """Unit, number and count of every distinct body term of every unit, and the units' lengths."""
         ids_of = self.__getitem__
         by_identifier = list(chain.from_iterable(map(ids_of, bag) for bag in bags))
         total = len(by_identifier)
@@ -89,18 +81,24 @@ class TermCounter(dict[str, tuple[int, ...]]):
         owners = np.repeat(np.arange(len(bags)), [len(bag) for bag in bags])
         lengths = np.bincount(owners, n_terms * times, len(bags)).astype(np.uint32)
         small = np.fromiter(chain.from_iterable(by_identifier), np.int64, int(n_terms.sum()))
-        return np.repeat(owners, n_terms), small, np.repeat(times, n_terms), lengths
+        packed = (np.repeat(owners, n_terms) << _TERM_BITS) + small
+        order = np.argsort(packed, kind="stable")
+        packed, times = packed[order], np.repeat(times, n_terms)[order]
+        first = np.flatnonzero(np.diff(packed, prepend=-1))
+        sums = np.add.reduceat(times, first) if len(first) else times
+        keys = packed[first]
+        ids = np.frombuffer(self._ids, np.uint64)[keys & ((1 << _TERM_BITS) - 1)]
+        return keys >> _TERM_BITS, ids, sums, lengths
 
-    def _named(self, unit: CodeUnit) -> set[int]:
-        words = words_of(f"{unit.container} {unit.name}")
-        # Only the first piece of a long unit holds the definition; the others continue it.
-        whole = definition_terms(unit.name, unit.container) if unit.part <= 1 else ()
-        return {self._small_number(Field.NAME, word) for word in words} | {
-            self._small_number(Field.DEFINITION, term) for term in whole
-        }
-
-    def _small_number(self, field: Field, term: str) -> int:
-        number = self._small.setdefault((field, term), len(self._ids))
+    def _small_number(self, term: str) -> int:
+        number = self._small.setdefault(term, len(self._ids))
         if number == len(self._ids):
-            self._ids.append(term_id(field, term))
+            self._ids.append(term_id(Field.BODY, term))
         return number
+
+
+def _named(unit: CodeUnit) -> set[int]:
+    words = words_of(f"{unit.container} {unit.name}")
+    # Only the first piece of a long unit holds the definition; the others continue it.
+    whole = definition_terms(unit.name, unit.container) if unit.part <= 1 else ()
+    return {term_id(Field.NAME, word) for word in words} | {term_id(Field.DEFINITION, term) for term in whole}
