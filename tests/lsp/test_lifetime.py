@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 import pytest
 
 OASIS = [str(Path(sys.executable).with_name("oasis")), "serve"]

@@ -15,15 +15,17 @@ from oasis_search.errors import Cancelled
 from oasis_search.index.snapshot import Snapshot
 from oasis_search.index.vectors import VectorColumn, sign_bits
 
-EXACT_LIMIT = 65_536
-"""Units up to which every vector is scored; 65k x 256 numbers take about 10 ms on one slow core."""
+EXACT_LIMIT = 16_384
+"""Units up to which every vector is scored: 2 ms at 256 dimensions on one slow core."""
 
 CANDIDATES = 4096
-"""Units that are scored exactly above the limit, at least."""
+"""Units that are scored exactly above the limit, at least. On CPython's library (23k units) they hold 99.9 %
+of the 100 nearest, in a third of the time of scoring all.
+"""
 
 _BLOCK = 1024
-"""Rows converted to float32 at a time: 1 MB at 256 dimensions stays in the cache, and OpenBLAS does not start its
-threads for a product this small (with 4096 rows it did, and on two busy cores a search took 24 ms instead of 1.2).
+"""Rows converted to float32 at a time: 1 MB at 256 dimensions stays in the cache, and OpenBLAS starts no
+threads for so small a product (with 4096 rows it did: on two busy cores 24 ms a search instead of 1.2).
 """
 
 _EXACT_FLOAT = 2**24
@@ -126,7 +128,8 @@ def _nearest_by_sign(
         distance = np.zeros(words.shape[1], np.uint16)
         for word, query_word in zip(words, query_signs, strict=True):
             distance += np.bitwise_count(word ^ query_word)
-        distance = distance[chosen]
+        if len(chosen) < len(distance):
+            distance = distance[chosen]
         histogram += np.bincount(distance, minlength=len(histogram))
         distances.append(distance)
     bar = int(np.searchsorted(np.cumsum(histogram), keep))

@@ -1,8 +1,8 @@
 """Words as the lexical index knows them: without endings, one form for common abbreviations.
 
 `serializer`, `serialize` and `serialization` are one root, so are `param` and `parameters`: a question and a
-name rarely choose the same form. Rough on purpose and by rule alone; a wrong merge of two rare words costs less
-than the misses (measured in docs/ranking.md). The encoder does not use it.
+name rarely choose the same form. Rough on purpose and by rule alone; a wrong merge of two rare words costs
+less than the misses (measured in docs/ranking.md). The encoder does not use it.
 """
 
 from functools import cache, lru_cache

@@ -75,7 +75,7 @@ class Segment:
 
     def postings(self, term: int) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
         """Units that hold the term and how often; O(log t)."""
-        at = int(np.searchsorted(self.terms, np.uint64(term)))
+        at = int(self.terms.searchsorted(np.uint64(term)))
         if at == len(self.terms) or int(self.terms[at]) != term:
             return self.posting_units[:0], self.posting_counts[:0]
         rows = slice(int(self.posting_starts[at]), int(self.posting_starts[at + 1]))

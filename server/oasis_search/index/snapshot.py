@@ -72,6 +72,11 @@ class Snapshot:
         return np.concatenate(self.masks) if self.masks else np.zeros(0, bool)
 
     @cached_property
+    def is_whole(self) -> list[bool]:
+        """Per segment, whether all its units live."""
+        return [bool(mask.all()) for mask in self.masks]
+
+    @cached_property
     def n_units(self) -> int:
         """Living units."""
         return int(sum(int(mask.sum()) for mask in self.masks))

@@ -1,17 +1,19 @@
 """The entry of `oasis serve`: streams, handshake, and only then the server itself."""
 
 import gc
-import importlib
 import logging
 import sys
-import threading
 from typing import TYPE_CHECKING
 
+from oasis_search.lsp.client import ClientProfile
+from oasis_search.lsp.convert import local_path
 from oasis_search.lsp.handshake import greet
+from oasis_search.lsp.options import merge_options
 from oasis_search.lsp.streams import socket_streams, standard_streams
+from oasis_search.settings import parse_settings
 
 if TYPE_CHECKING:
-    from oasis_search.lsp.server import OasisServer
+    from oasis_search.lsp.engine import Engine
 
 
 def serve(tcp: str | None = None) -> int:
@@ -27,23 +29,25 @@ def serve(tcp: str | None = None) -> int:
         client = greet(source, sink)
         if client is None:
             return 1
-        return _load_server()(client).run(source, sink)
+        # While thousands of classes are made there is nothing to collect: off, the imports take 0.1 s less.
+        gc.disable()
+        engine = _start_engine(client)
+        try:
+            from oasis_search.lsp.server import OasisServer
+
+            gc.enable()
+            return OasisServer(client, engine).run(source, sink)
+        finally:
+            engine.close_now()
 
 
-def _load_server() -> "type[OasisServer]":
-    """Imports the index (0.4 s of CPU) and pygls (0.6 s) side by side."""
-    index = threading.Thread(
-        target=importlib.import_module,
-        args=("oasis_search.workspace.session",),
-        name="oasis-load",
-        daemon=True,
-    )
-    # While thousands of classes are made there is nothing to collect: off, the imports take 0.1 s less.
-    gc.disable()
-    index.start()
-    importlib.import_module("pygls.lsp.server")
-    index.join()
-    from oasis_search.lsp.server import OasisServer
+def _start_engine(client: ClientProfile) -> "Engine":
+    """Indexing does not wait for pygls, unless the settings are still to be asked for through it."""
+    from oasis_search.lsp.engine import Engine
 
-    gc.enable()
-    return OasisServer
+    engine = Engine()
+    if client.options or not client.has_configuration:
+        settings, _ = parse_settings(merge_options(client.options, None))
+        roots = [root for uri in client.folder_uris if (root := local_path(uri)) is not None]
+        engine.begin(settings, roots)
+    return engine

@@ -26,12 +26,12 @@ from oasis_search.lsp.streams import Sink, Source
 class OasisServer(Connection):
     """Serves the client that was greeted."""
 
-    def __init__(self, client: ClientProfile) -> None:
+    def __init__(self, client: ClientProfile, engine: Engine) -> None:
         super().__init__(client)
         self.documents = Documents(client.encoding)
         self.indexing_progress = Progress(self)
         self.status = Status(self)
-        self.engine = Engine(self.status.publish)
+        self.engine = engine
         self.configuration = Configuration(self)
         self.watching = Watching(self)
         self.folders = Folders(self)
@@ -42,8 +42,5 @@ class OasisServer(Connection):
 
     def run(self, source: Source, sink: Sink) -> int:
         """Serves until the client leaves; the exit code."""
-        try:
-            asyncio.run(self.serve(source, sink))
-        finally:
-            self.engine.close_now()
+        asyncio.run(self.serve(source, sink))
         return self.lifetime.exit_code

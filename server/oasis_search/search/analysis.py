@@ -5,11 +5,11 @@ index (`signals.py`), a question by having several words.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Literal
 
 from oasis_search.index.fields import Field, normal_name, term_id
@@ -17,8 +17,8 @@ from oasis_search.index.roots import root, terms
 from oasis_search.search.query import MAX_QUERY_CHARS
 from oasis_search.syntax.words import identifiers, split_identifier
 
-MAX_WORDS = 64
-"""Distinct words of a query that are looked up: pasted code of more has said what it is about."""
+MAX_TERMS = 128
+"""Distinct terms of a query that are looked up: pasted code of more has said what it is about."""
 
 PAIR_WEIGHT = 0.5
 """Weight of two neighbouring words joined to one name: `handler stack` finds HandlerStack."""
@@ -32,8 +32,7 @@ _QUALIFIED = re.compile(r"[\w$]+(?:(?:\.|::|->|#|\\|/)[\w$]+)+")
 _SHAPED = re.compile(r"[a-z0-9]+[A-Z]\w*|[A-Z]{2,}[a-z]\w*|\w*_\w+|[A-Z][a-z0-9]\w*")
 """Words that are written as a name is: humps, underscores, a capital first."""
 
-
-SymbolRole = Literal["query", "mention", "joined"]
+SymbolRole = Literal["query", "mention"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +42,9 @@ class Symbol:
     term: int
     """Its number in `Field.DEFINITION`."""
     spelling: str
-    """As it was typed, without what qualifies it; empty when it was put together from words."""
+    """As it was typed, without what qualifies it."""
     role: SymbolRole
-    """The name is the whole query, stands in a question, or is two words of one."""
+    """The name is the whole query, or stands in a question."""
     certainty: float = 1.0
     """Less for the last part of a qualified name, which may be defined elsewhere."""
 
@@ -56,14 +55,17 @@ class Analysis:
 
     text: str
     """Cut at `MAX_QUERY_CHARS`: what the encoder sees."""
-    words: tuple[str, ...]
-    """Distinct stems of the words that carry meaning, in order."""
+    words: frozenset[str]
+    """Roots of the words that carry meaning."""
     body: Mapping[int, float]
+    """Weights of term numbers of the body, words like `how` and `the` included: they stand in comments, and
+    documented code answers questions more often (docs/ranking.md).
+    """
     name: Mapping[int, float]
     path: Mapping[int, float]
-    """Term numbers of a field with their weights."""
+    """The same of names and paths, only words that carry meaning."""
     labels: Mapping[int, str]
-    """Term number of the body -> its term, for reasons."""
+    """Term number of the body -> its term, only words that carry meaning: for reasons."""
     symbols: tuple[Symbol, ...]
     is_symbol: bool
     """The query is one name."""
@@ -73,26 +75,20 @@ def analyse(text: str) -> Analysis:
     """Terms and names of a query; no terms at all for text without letters and digits."""
     text = text[:MAX_QUERY_CHARS].strip()
     tokens = identifiers(text)
-    is_symbol = _is_one_name(text, tokens)
-    kept = [token for token in tokens if is_symbol or token.lower() not in stop_words()]
-    tokens = (kept or tokens)[: 4 * MAX_WORDS]
-    weights: dict[str, float] = {}
-    for token in tokens:
-        for term in terms(token):
-            weights.setdefault(term, 1.0)
-    pairs = [] if is_symbol else _neighbours(tokens)
-    for pair in pairs:
-        weights.setdefault(pair, PAIR_WEIGHT)
-    weights = dict(list(weights.items())[: 2 * MAX_WORDS])
-    words = dict.fromkeys(root(word) for token in tokens for word in split_identifier(token))
+    is_symbol = len(tokens) == 1 or _QUALIFIED.fullmatch(text.removesuffix("()")) is not None
+    kept = [token for token in tokens if token.lower() not in stop_words()] or tokens
+    meaning = _distinct(term for token in kept for term in terms(token))
+    pairs = [] if is_symbol else _distinct(_neighbours(kept))
+    weights = {**dict.fromkeys(pairs, PAIR_WEIGHT), **dict.fromkeys(meaning, 1.0)}
+    everything = _distinct(term for token in tokens for term in terms(token))
     return Analysis(
         text=text,
-        words=tuple(words)[:MAX_WORDS],
-        body=_numbered(Field.BODY, weights),
+        words=frozenset(root(word) for token in kept[:MAX_TERMS] for word in split_identifier(token)),
+        body=_numbered(Field.BODY, {**dict.fromkeys(everything, 1.0), **weights}),
         name=_numbered(Field.NAME, weights),
         path=_numbered(Field.PATH, weights),
-        labels={term_id(Field.BODY, term): term for term in weights},
-        symbols=_symbols(text, tokens, is_symbol),
+        labels={term_id(Field.BODY, term): term for term in meaning},
+        symbols=_symbols(text, kept[:MAX_TERMS], is_symbol),
         is_symbol=is_symbol,
     )
 
@@ -104,41 +100,38 @@ def stop_words() -> frozenset[str]:
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
+def _distinct(found: Iterable[str]) -> list[str]:
+    return list(islice(dict.fromkeys(found), MAX_TERMS))
+
+
 def _numbered(field: Field, weights: Mapping[str, float]) -> dict[int, float]:
     return {term_id(field, term): weight for term, weight in weights.items()}
 
 
-def _is_one_name(text: str, tokens: list[str]) -> bool:
-    return len(tokens) == 1 or bool(_QUALIFIED.fullmatch(text.removesuffix("()")))
-
-
-def _neighbours(tokens: list[str]) -> list[str]:
+def _neighbours(tokens: Sequence[str]) -> Iterator[str]:
     """Neighbouring words joined as the words of one identifier are; also with the root of the last."""
-    joined: list[str] = []
     for first, second in pairwise(tokens):
         head, tail = normal_name(first), normal_name(second)
-        joined += [head + tail, head + root(tail)] if head and tail else []
-    return list(dict.fromkeys(joined))
+        if head and tail:
+            yield head + tail
+            yield head + root(tail)
 
 
-def _symbols(text: str, tokens: list[str], is_symbol: bool) -> tuple[Symbol, ...]:
+def _symbols(text: str, tokens: Sequence[str], is_symbol: bool) -> tuple[Symbol, ...]:
     """Names that a query may mean, the surest first, each once."""
     role: SymbolRole = "query" if is_symbol else "mention"
     found: dict[int, Symbol] = {}
 
-    def add(whole: str, spelling: str, role: SymbolRole, certainty: float = 1.0) -> None:
+    def add(whole: str, spelling: str, certainty: float = 1.0) -> None:
         if whole:
             number = term_id(Field.DEFINITION, whole)
             found.setdefault(number, Symbol(number, spelling, role, certainty))
 
-    for match in _QUALIFIED.finditer(text):
+    for match in islice(_QUALIFIED.finditer(text), MAX_TERMS):
         parts = [part for part in re.split(r"[^\w$]+", match.group()) if part]
-        add(".".join(normal_name(part) for part in parts[-2:]), parts[-1], role)
-        add(normal_name(parts[-1]), parts[-1], role, LAST_PART_CERTAINTY)
+        add(".".join(normal_name(part) for part in parts[-2:]), parts[-1])
+        add(normal_name(parts[-1]), parts[-1], LAST_PART_CERTAINTY)
     for token in tokens:
         if (is_symbol and len(tokens) == 1) or (not is_symbol and _SHAPED.fullmatch(token)):
-            add(normal_name(token), token, role)
-    if not is_symbol:
-        for pair in _neighbours(tokens):
-            add(pair, "", "joined")
+            add(normal_name(token), token)
     return tuple(found.values())

@@ -26,8 +26,8 @@ def search(
 ) -> list[Hit]:
     """Hits of a query, best first, at most `query.limit`; empty when nothing can be asked or found.
 
-    Without an encoder, or where its vectors are missing, the lexical ranking stands alone. Raises Cancelled when
-    `cancelled` turns true, SettingError for a glob that cannot be read.
+    Without an encoder, or where its vectors are missing, the lexical ranking stands alone. Raises Cancelled
+    when `cancelled` turns true, SettingError for a glob that cannot be read.
     """
     analysis = analyse(query.text)
     if not analysis.body or not snapshot.n_units or query.limit < 1:
@@ -49,35 +49,34 @@ def _select(
     """Rows of the candidates to show with their final scores, best first.
 
     Of the pieces of one long unit the best stands for all. Every further hit of a file is worth less, so that
-    other files come early.
+    other files come early. Equal scores are ordered by path and place.
     """
     files = verdict.files.of_candidate
-    starts = _starts(snapshot, candidates.units)
-    places = np.argsort(np.argsort(verdict.files.paths))[files]
-    order = np.lexsort((starts[:, 0], places, -np.round(verdict.scores, 6)))
-    order = order[_first_of_each(np.stack([files[order], starts[order, 1]]))]
+    starts, wholes = _places(snapshot, candidates.units)
+    by_path = np.argsort(np.argsort(verdict.files.paths))[files]
+    order = np.lexsort((starts, by_path, -np.round(verdict.scores, 6)))
+    _, first = np.unique((files[order] << np.int64(_PLACE_BITS)) + wholes[order], return_index=True)
+    order = order[np.sort(first)]
     scores = verdict.scores[order] * np.float32(weights.saturation) ** _earlier_alike(files[order])
     again = np.lexsort((np.arange(len(order)), -np.round(scores, 6)))[:limit]
     return order[again], scores[again]
 
 
-def _starts(snapshot: Snapshot, units: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(n, 2) start byte of each unit, and what its pieces share: where their name starts, else the same byte."""
-    result = np.zeros((len(units), 2), np.int64)
-    owners = np.searchsorted(snapshot.offsets, units, side="right") - 1
-    for at in np.unique(owners).tolist():
-        segment, chosen = snapshot.segments[at], owners == at
+_PLACE_BITS = 33
+"""Of what `_places` tells apart within a file: 32 for a byte, one for pieces."""
+
+
+def _places(snapshot: Snapshot, units: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Start byte of each unit, and a number that pieces of one long unit share: where their name starts."""
+    starts, wholes = np.zeros(len(units), np.int64), np.zeros(len(units), np.int64)
+    borders = np.searchsorted(units, snapshot.offsets).tolist()
+    for at, segment in enumerate(snapshot.segments):
+        chosen = slice(borders[at], borders[at + 1])
         rows = units[chosen] - snapshot.offsets[at]
-        result[chosen, 0] = segment.spans[rows, 0]
-        pieces = segment.parts[rows] > 0
-        result[chosen, 1] = np.where(pieces, -1 - segment.name_spans[rows, 0].astype(np.int64), segment.spans[rows, 0])
-    return result
-
-
-def _first_of_each(keys: NDArray[np.int64]) -> NDArray[np.intp]:
-    """Ascending positions at which a column of `keys` stands for the first time."""
-    _, first = np.unique(keys, axis=1, return_index=True)
-    return np.sort(first)
+        starts[chosen] = segment.spans[rows, 0]
+        named = segment.name_spans[rows, 0].astype(np.int64) + (1 << 32)
+        wholes[chosen] = np.where(segment.parts[rows] > 0, named, segment.spans[rows, 0])
+    return starts, wholes
 
 
 def _earlier_alike(groups: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from oasis_search.index.lexical import document_frequency, holds, inverse_document_frequency
+from oasis_search.index.lexical import document_frequencies, holds, inverse_document_frequency
 from oasis_search.index.snapshot import Snapshot
 from oasis_search.search.analysis import Analysis
 from oasis_search.search.fusion import Candidates
@@ -52,8 +52,8 @@ def hits(
 def probability(matched_share: float, cosine: float, *, defines: bool) -> float:
     """A monotone guess at the chance that a unit answers: not calibrated against judgements yet.
 
-    `matched_share` is the part of the query's idf mass that the unit holds, `defines` that it defines a name of
-    the query. Weights of a logistic function set by hand: half the words and a middling cosine give one half.
+    `matched_share` is the part of the query's idf mass that the unit holds, `defines` that it defines a name
+    of the query. A logistic function with weights set by hand: half the words and a middling cosine: half.
     """
     logit = -3.5 + 4.0 * matched_share + 4.0 * max(0.0, cosine) + 2.0 * defines
     return round(1 / (1 + math.exp(-logit)), 4)
@@ -65,8 +65,12 @@ def _matches(
     """Matched terms of each unit, rarest first, and the share of the query's idf mass that they are."""
     order = np.argsort(units)
     ascending = units[order]
-    terms = [(term, label) for term, label in analysis.labels.items() if analysis.body[term] == 1][:MAX_TERMS]
-    idf = {term: inverse_document_frequency(snapshot.n_units, document_frequency(snapshot, term)) for term, _ in terms}
+    terms = list(analysis.labels.items())[:MAX_TERMS]
+    counts = document_frequencies(snapshot, [term for term, _ in terms])
+    idf = {
+        term: inverse_document_frequency(snapshot.n_units, df)
+        for (term, _), df in zip(terms, counts, strict=True)
+    }
     matched: list[list[str]] = [[] for _ in units]
     mass = np.zeros(len(units))
     for term, label in sorted(terms, key=lambda entry: (-idf[entry[0]], entry[1])):

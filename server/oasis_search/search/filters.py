@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from pathspec import GitIgnoreSpec
+from pathspec import PathSpec
 
 from oasis_search.errors import SettingError
 from oasis_search.index.segment import Segment
@@ -19,7 +19,7 @@ _REMEMBERED = 64
 def allowed_units(snapshot: Snapshot, restriction: Filter) -> NDArray[np.bool_] | None:
     """(size,) units that may be hits under `restriction`; None when it restricts nothing.
 
-    Globs are matched as gitignore does, the last that matches decides; with none but excluding ones (`!`)
+    Globs are read as in gitignore, and the last that matches decides; with none but excluding ones (`!`)
     everything else is let through. O(files), remembered. Raises SettingError for a pattern that is none.
     """
     if not (restriction.languages or restriction.globs or restriction.kinds):
@@ -44,10 +44,10 @@ def _allowed_in(segment: Segment, restriction: Filter) -> NDArray[np.bool_]:
 @lru_cache(maxsize=_REMEMBERED)
 def _matching(paths: tuple[str, ...], globs: tuple[str, ...]) -> NDArray[np.bool_]:
     try:
-        spec = GitIgnoreSpec.from_lines(globs)
+        spec = PathSpec.from_lines("gitignore", globs)
     except ValueError as error:
         raise SettingError(
-            f"The glob patterns {', '.join(globs)} cannot be read ({error}). Write them as in a .gitignore file."
+            f"The globs {', '.join(globs)} cannot be read ({error}). Write them as in a .gitignore file."
         ) from error
     otherwise = all(glob.startswith("!") for glob in globs)
     verdicts = (spec.check_file(path).include for path in paths)

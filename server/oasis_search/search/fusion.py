@@ -1,7 +1,7 @@
 """Candidates of a query and their fused score: reciprocal ranks of the lexical and of the dense ranking.
 
 rrf(u) = share / (K + rank_dense(u)) + (1 - share) / (K + rank_lexical(u)), as in Cormack et al. 2009; a unit
-that a ranking does not hold gets nothing from it. Equal scores share a rank, so nothing depends on their order.
+that a ranking does not hold gets nothing from it. Equal scores share a rank: nothing depends on their order.
 """
 
 from collections.abc import Callable
@@ -18,11 +18,14 @@ from oasis_search.search.analysis import Analysis
 from oasis_search.search.weights import Weights
 
 K = 20
-"""Damps how much the first ranks differ; 60 in the paper, whose rankings were longer (10, 40, 60: docs/ranking.md)."""
+"""Damps how much the first ranks differ; 60 in the paper, whose rankings are longer."""
 
 LEXICAL_CANDIDATES = 300
 DENSE_CANDIDATES = 300
 """Units that each ranking hands on."""
+
+COMMON_SHARE = 0.5
+"""Words in more of the units are skipped, such as `self` in Python: they cost most and tell least."""
 
 DEFINITION_CANDIDATES = 200
 """Definitions of one name that are considered whatever their text says; a name with more is no clue."""
@@ -68,9 +71,8 @@ def gather(
         defined = [units[allowed[units]] for units in defined]
     units = np.unique(np.concatenate([lexical_units, dense_units, *defined]))
     fused = np.zeros(len(units), np.float32)
-    share = weights.symbol_dense_share if analysis.is_symbol else weights.dense_share
-    fused[np.searchsorted(units, dense_units)] += np.float32(share) / (K + ranks(cosines))
-    fused[np.searchsorted(units, lexical_units)] += np.float32(1 - share) / (K + ranks(lexical))
+    fused[np.searchsorted(units, dense_units)] += np.float32(weights.dense_share) / (K + ranks(cosines))
+    fused[np.searchsorted(units, lexical_units)] += np.float32(1 - weights.dense_share) / (K + ranks(lexical))
     cosine = np.zeros(len(units), np.float32)
     cosine[np.searchsorted(units, dense_units)] = cosines
     peak = fused.max(initial=0.0)
@@ -86,8 +88,8 @@ def ranks(descending: NDArray[np.float32]) -> NDArray[np.float32]:
 def _lexical_scores(
     snapshot: Snapshot, analysis: Analysis, weights: Weights, cancelled: Callable[[], bool]
 ) -> NDArray[np.float32]:
-    scores = bm25_scores(snapshot, analysis.body, cancelled=cancelled)
+    scores = bm25_scores(snapshot, analysis.body, common_share=COMMON_SHARE, cancelled=cancelled)
     for terms, weight in ((analysis.name, weights.name_field), (analysis.path, weights.path_field)):
-        if weight:
-            scores += np.float32(weight) * bm25_scores(snapshot, terms, FLAT_BM25, cancelled)
+        weighted = {term: weight * share for term, share in terms.items()}
+        bm25_scores(snapshot, weighted, FLAT_BM25, onto=scores, cancelled=cancelled)
     return scores

@@ -1,4 +1,4 @@
-"""What a file is beside an implementation: a test, an example, a copy of someone else's code, a declaration...
+"""What a file is beside an implementation: a test, an example, a copy of other people's code, a header...
 
 The table is data (`file_roles.toml`). Deliberately by path and language alone: contents would cost a read.
 """
@@ -39,7 +39,9 @@ def roles() -> tuple[Role, ...]:
             factor=float(row["factor"]),
             asked_by=frozenset(root(word) for word in row["asked_by"]),
             folders=frozenset(row["folders"]),
-            files=re.compile("|".join(f"(?:{pattern})" for pattern in row["files"])) if row["files"] else None,
+            files=re.compile("|".join(f"(?:{pattern})" for pattern in row["files"]))
+            if row["files"]
+            else None,
             languages=frozenset(row.get("languages", ())),
             anonymous=bool(row.get("anonymous", False)),
         )

@@ -1,4 +1,8 @@
-"""The ranking signals: small functions from candidates to what they add, each with a weight in `weights.py`."""
+"""The ranking signals: small functions from candidates to what they add or take.
+
+Each has its weight in `weights.py`, its reason in `explain.py` and its measurement in docs/ranking.md. No
+signal looks at more than the candidates, and none reads a file.
+"""
 
 import re
 from collections.abc import Sequence
@@ -87,7 +91,7 @@ def definition(
 ) -> Column:
     """Units that define a name of the query; of several names the one that gives most counts."""
     gain = np.zeros(len(candidates.units), np.float32)
-    full = {"query": weights.definition, "mention": weights.mention, "joined": weights.joined}
+    full = {"query": weights.definition, "mention": weights.mention}
     for symbol in analysis.symbols:
         for at in np.flatnonzero(holds(snapshot, symbol.term, candidates.units)).tolist():
             found = full[symbol.role] * symbol.certainty
@@ -102,9 +106,8 @@ def definition(
 
 def path_words(analysis: Analysis, files: Files, weights: Weights) -> Column:
     """Share of the query's words that the names of the file and of its folder have, by file."""
-    words = frozenset(analysis.words)
-    counts = np.array([len(words & _near_words(path)) for path in files.paths], np.float32)
-    return np.float32(weights.path_words / max(1, len(words))) * counts[files.of_candidate]
+    counts = np.array([len(analysis.words & _near_words(path)) for path in files.paths], np.float32)
+    return np.float32(weights.path_words / max(1, len(analysis.words))) * counts[files.of_candidate]
 
 
 def coherence(candidates: Candidates, files: Files, weights: Weights) -> Column:

@@ -13,9 +13,7 @@ class Weights:
 
     dense_share: float = 0.5
     """Share of the dense ranking in the fusion; the rest is lexical."""
-    symbol_dense_share: float = 0.3
-    """The same for a query that is one name, where words count for more than meaning."""
-    name_field: float = 0.5
+    name_field: float = 0.25
     """Weight of a term in a unit's name against one in its text."""
     path_field: float = 0.5
     """Weight of a term in the path."""
@@ -25,8 +23,6 @@ class Weights:
     """The same in the file that has the name too: where a definition is spread over files, its main part."""
     mention: float = 0.5
     """A unit that defines a name which stands in a question."""
-    joined: float = 0.2
-    """A unit whose name is two neighbouring words of a question."""
     path_words: float = 0.75
     """Share of the query's words in the names of the file and its folder."""
     coherence: float = 0.3

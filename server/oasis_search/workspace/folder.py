@@ -5,18 +5,24 @@ that ends in the index passes `take`, `load` or `remove`, so the snapshot always
 is known.
 """
 
+import logging
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 
 from oasis_search.errors import StoreError
 from oasis_search.index import Delta, Entry, IndexedFile, Snapshot, Store, decode_record
+from oasis_search.index.pack import Pack
 from oasis_search.index.vectors import VectorColumn
 from oasis_search.syntax.units import Problem
 from oasis_search.workspace.status import Coverage, FolderStatus, Phase
 from oasis_search.workspace.tasks import FileResult
 from oasis_search.workspace.walk import FoundFile
+
+log = logging.getLogger(__name__)
 
 MAX_PROBLEMS = 100
 """Problems listed in a status; all are counted."""
@@ -42,7 +48,8 @@ class FolderIndex:
     def __init__(self, root: Path, store: Store | None, fingerprint: str, dim: int) -> None:
         self.root = root
         self.key = str(root)
-        self.snapshot = Snapshot()
+        self._pack = Pack(_pack_folder(store, self.key)) if store else None
+        self._packed = self.snapshot = (self._pack and self._pack.load(fingerprint)) or Snapshot()
         self.phase = Phase.SCANNING
         self.message = ""
         self.watching = "off"
@@ -100,7 +107,8 @@ class FolderIndex:
 
     def finish_scan(self) -> None:
         """A walk ended: what it did not meet is gone."""
-        for path in (self._found | self._known.keys() | self._problems.keys()) - self._scanned:
+        known = self._found | self._known.keys() | self._problems.keys() | self.snapshot.places.keys()
+        for path in known - self._scanned:
             self.remove(path)
 
     def want(self, path: str, ticket: int) -> None:
@@ -174,10 +182,22 @@ class FolderIndex:
         self._save()
         return changed
 
+    def pack(self) -> None:
+        """Leaves the snapshot on disk as it is, for a fast start the next time."""
+        if self._pack is None or self._packed is self.snapshot:
+            return
+        try:
+            self._pack.save(self.snapshot)
+            self._packed = self.snapshot
+        except OSError as error:
+            log.warning("The snapshot of %s was not saved (%s); the next start is slower.", self.root, error)
+
     def forget(self) -> None:
         """Everything known is dropped, here and in the store; the next walk reads all files anew."""
         if self._store:
             self._store.forget(self.key)
+        if self._pack:
+            self._pack.forget()
         self._known.clear()
         for path in list(self._found):
             self._drop(path)
@@ -251,6 +271,10 @@ class FolderIndex:
             self._store.save(rows.records, rows.vectors, rows.entries, rows.removed)
         except StoreError as error:
             self.message = str(error)
+
+
+def _pack_folder(store: Store, root: str) -> Path:
+    return store.path.parent / "packs" / blake2b(os.fsencode(root), digest_size=12).hexdigest()
 
 
 def _is_unchanged(entry: Entry, found: FoundFile) -> bool:

@@ -233,6 +233,8 @@ class Indexer:
                 folder.publish()  # Entries alone may wait for the store.
                 folder.phase = Phase.READY
                 self._announcer.note(folder)
+                self._announcer.announce()  # Saving a large snapshot may take a second.
+                folder.pack()
 
     # --- actions ------------------------------------------------------------------------------------------
 
@@ -515,3 +517,4 @@ class Indexer:
             self._pool.close()
         for folder in self.folders.values():
             folder.publish()
+            folder.pack()

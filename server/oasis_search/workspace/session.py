@@ -25,7 +25,7 @@ from oasis_search.workspace.status import Coverage, FolderStatus, FoundHit, Phas
 from oasis_search.workspace.unsaved import UnsavedTexts
 from oasis_search.workspace.verify import Verifier
 
-SPARE_HITS = 10
+SPARE_HITS = 5
 """Hits asked for beyond the limit, to stand in for those that turn out to be stale."""
 
 ENCODER_WAIT_S = 5.0

@@ -16,12 +16,13 @@ from oasis_search.index.lexical import (
     BODY_BM25,
     FLAT_BM25,
     bm25_scores,
-    document_frequency,
+    document_frequencies,
     holds,
     inverse_document_frequency,
     units_with,
 )
-from oasis_search.syntax.words import identifiers, terms
+from oasis_search.index.roots import root, terms
+from oasis_search.syntax.words import identifiers
 
 MakeFile = Callable[[str, str], IndexedFile]
 
@@ -39,6 +40,9 @@ WORDS = [
     "write",
     "socket",
 ]
+
+
+COOKIE = term_id(Field.BODY, root("cookie"))
 
 
 def function(rng: np.random.Generator, number: int) -> str:
@@ -100,7 +104,7 @@ def test_scores_equal_bm25_over_strings(edited: tuple[Snapshot, dict[str, str]],
             documents.append(
                 Counter(term for name in identifiers(f"{piece} {view.name}") for term in terms(name))
             )
-    query = {"cooki": 1.0, "pars": 2.0, "retry": 0.5, "absent": 1.0}
+    query = {root("cookie"): 1.0, root("parse"): 2.0, root("retry"): 0.5, "absent": 1.0}
     assert isinstance(parameters, type(BODY_BM25))
     expected = naive_bm25(documents, query, parameters.k1, parameters.b)
     numbered = {term_id(Field.BODY, term): weight for term, weight in query.items()}
@@ -114,9 +118,10 @@ def test_scores_equal_bm25_over_strings(edited: tuple[Snapshot, dict[str, str]],
 
 def test_document_frequency_counts_living_units_only(edited: tuple[Snapshot, dict[str, str]]) -> None:
     snapshot, _ = edited
-    term = term_id(Field.BODY, "cooki")
+    term = COOKIE
     found = units_with(snapshot, term)
-    assert document_frequency(snapshot, term) == len(found) > 0
+    assert document_frequencies(snapshot, [term, 1]) == [len(found), 0]
+    assert len(found) > 0
     assert snapshot.alive[found].all()
     assert np.array_equal(found, np.unique(found))
 
@@ -124,18 +129,17 @@ def test_document_frequency_counts_living_units_only(edited: tuple[Snapshot, dic
 def test_holds_agrees_with_postings(edited: tuple[Snapshot, dict[str, str]]) -> None:
     snapshot, _ = edited
     living = np.flatnonzero(snapshot.alive)
-    for word in ("cooki", "def", "absent"):
-        term = term_id(Field.BODY, word)
+    for term in (COOKIE, term_id(Field.BODY, "def"), term_id(Field.BODY, "absent")):
         assert np.array_equal(living[holds(snapshot, term, living)], units_with(snapshot, term))
-    assert holds(snapshot, term_id(Field.BODY, "cooki"), np.zeros(0, np.int64)).shape == (0,)
+    assert holds(snapshot, COOKIE, np.zeros(0, np.int64)).shape == (0,)
 
 
 def test_path_terms_belong_to_every_unit_of_the_file(make_file: MakeFile) -> None:
     snapshot = Snapshot().apply(
         Delta(added=[make_file("net/cookieJar.py", "def a():\n    pass\n\n\ndef b():\n    pass\n")])
     )
-    for word in ("net", "cooki", "jar", "cookiejar"):
-        assert document_frequency(snapshot, term_id(Field.PATH, word)) == 2, word
+    words = [term_id(Field.PATH, word) for word in ("net", *terms("cookieJar"))]
+    assert document_frequencies(snapshot, words) == [2, 2, 2, 2]
 
 
 def test_empty_snapshot_has_no_scores() -> None:
@@ -147,6 +151,25 @@ def test_idf_is_positive_and_falls_with_frequency() -> None:
     assert all(earlier > later > 0 for earlier, later in pairwise(values))
 
 
+def test_common_terms_are_skipped_unless_there_is_no_other(edited: tuple[Snapshot, dict[str, str]]) -> None:
+    snapshot, _ = edited
+    everywhere = term_id(Field.BODY, "return")
+    rarer, df = document_frequencies(snapshot, [COOKIE, everywhere])
+    share = (rarer + df) / 2 / snapshot.n_units
+    assert 0 < rarer < df
+    alone = bm25_scores(snapshot, {COOKIE: 1.0})
+    both = bm25_scores(snapshot, {COOKIE: 1.0, everywhere: 1.0}, common_share=share)
+    assert np.array_equal(alone, both)
+    assert bm25_scores(snapshot, {everywhere: 1.0}, common_share=share).any()
+
+
+def test_scores_are_added_onto_those_given(edited: tuple[Snapshot, dict[str, str]]) -> None:
+    snapshot, _ = edited
+    given = np.ones(snapshot.size, np.float32)
+    bm25_scores(snapshot, {COOKIE: 1.0}, onto=given)
+    assert given == pytest.approx(1 + bm25_scores(snapshot, {COOKIE: 1.0}))
+
+
 def test_cancelled_search_stops(edited: tuple[Snapshot, dict[str, str]]) -> None:
     with pytest.raises(Cancelled):
-        bm25_scores(edited[0], {term_id(Field.BODY, "cooki"): 1.0}, cancelled=lambda: True)
+        bm25_scores(edited[0], {COOKIE: 1.0}, cancelled=lambda: True)
