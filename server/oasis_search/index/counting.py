@@ -1,10 +1,9 @@
 """Counts the terms of many units at once: the inner loop of indexing, kept out of Python.
 
-Equal to counting each unit with a dictionary (tested); terms get small numbers on first sight, so that unit,
-term and count are sorted and summed as whole numbers by numpy.
+Equal to counting each unit with a dictionary (tested): all (unit, term, count) of a file are sorted and
+summed by numpy.
 """
 
-from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -18,8 +17,6 @@ from oasis_search.syntax.units import CodeUnit
 
 IDENTIFIERS_KEPT = 20_000
 """Identifiers whose terms are remembered; code repeats its names, so a small memory serves nearly all."""
-
-_TERM_BITS = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,42 +34,50 @@ class TermCounts:
 
 
 class TermCounter(dict[str, tuple[int, ...]]):
-    """Identifier -> small numbers of its body terms, computed on first use and forgotten all at once."""
+    """Identifier -> numbers of its body terms, computed on first use.
+
+    What was used lately is remembered: when it is full, its content becomes the older of two generations,
+    from which what is still used is taken over.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self._small: dict[str, int] = {}
-        self._ids = array("Q")
-        """Small number -> number of a term."""
+        self._older: dict[str, tuple[int, ...]] = {}
 
     def __missing__(self, identifier: str) -> tuple[int, ...]:
-        small = tuple(map(self._small_number, terms(identifier)))
-        self[identifier] = small
-        return small
+        ids = self._older.get(identifier)
+        if ids is None:
+            ids = tuple(term_id(Field.BODY, term) for term in terms(identifier))
+        if len(self) >= IDENTIFIERS_KEPT:
+            self._older = dict(self)
+            self.clear()
+        self[identifier] = ids
+        return ids
 
     def count(self, units: Sequence[CodeUnit], bags: Sequence[Mapping[str, int]]) -> TermCounts:
         """Entries of units and of the counts of their identifiers; O(m log m)."""
-        if len(self) > IDENTIFIERS_KEPT:
-            self.clear()
-            self._small.clear()
-            self._ids = array("Q")
         owners, ids, times, lengths = self._body(bags)
         named = [_named(unit) for unit in units]
         owners = np.concatenate([owners, np.repeat(np.arange(len(units)), [len(each) for each in named])])
         ids = np.concatenate([ids, np.fromiter(chain.from_iterable(named), np.uint64)])
         times = np.concatenate([times, np.ones(len(ids) - len(times), np.int64)])
         order = np.lexsort((ids, owners))
+        owners, ids, times = owners[order], ids[order], times[order]
+        is_first = np.ones(len(ids), bool)
+        is_first[1:] = (ids[1:] != ids[:-1]) | (owners[1:] != owners[:-1])
+        first = np.flatnonzero(is_first)
+        sums = np.add.reduceat(times, first) if len(first) else times
         return TermCounts(
-            starts=np.searchsorted(owners[order], np.arange(len(units) + 1)).astype(np.uint32),
-            ids=ids[order],
-            counts=np.minimum(times[order], 255).astype(np.uint8),
+            starts=np.searchsorted(owners[first], np.arange(len(units) + 1)).astype(np.uint32),
+            ids=ids[first],
+            counts=np.minimum(sums, 255).astype(np.uint8),
             lengths=lengths,
         )
 
     def _body(
         self, bags: Sequence[Mapping[str, int]]
     ) -> tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.int64], NDArray[np.uint32]]:
-        """Unit, number and count of every distinct body term of every unit, and the units' lengths."""
+        """Unit, number and count of every term of every identifier, and the units' lengths."""
         ids_of = self.__getitem__
         by_identifier = list(chain.from_iterable(map(ids_of, bag) for bag in bags))
         total = len(by_identifier)
@@ -80,21 +85,8 @@ class TermCounter(dict[str, tuple[int, ...]]):
         times = np.fromiter(chain.from_iterable(bag.values() for bag in bags), np.int64, total)
         owners = np.repeat(np.arange(len(bags)), [len(bag) for bag in bags])
         lengths = np.bincount(owners, n_terms * times, len(bags)).astype(np.uint32)
-        small = np.fromiter(chain.from_iterable(by_identifier), np.int64, int(n_terms.sum()))
-        packed = (np.repeat(owners, n_terms) << _TERM_BITS) + small
-        order = np.argsort(packed, kind="stable")
-        packed, times = packed[order], np.repeat(times, n_terms)[order]
-        first = np.flatnonzero(np.diff(packed, prepend=-1))
-        sums = np.add.reduceat(times, first) if len(first) else times
-        keys = packed[first]
-        ids = np.frombuffer(self._ids, np.uint64)[keys & ((1 << _TERM_BITS) - 1)]
-        return keys >> _TERM_BITS, ids, sums, lengths
-
-    def _small_number(self, term: str) -> int:
-        number = self._small.setdefault(term, len(self._ids))
-        if number == len(self._ids):
-            self._ids.append(term_id(Field.BODY, term))
-        return number
+        ids = np.fromiter(chain.from_iterable(by_identifier), np.uint64, int(n_terms.sum()))
+        return np.repeat(owners, n_terms), ids, np.repeat(times, n_terms), lengths
 
 
 def _named(unit: CodeUnit) -> set[int]:

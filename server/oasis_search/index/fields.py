@@ -5,6 +5,7 @@ disk. Two of a million terms collide with a chance of 3e-8, which a ranking does
 """
 
 from enum import IntEnum
+from functools import lru_cache
 from hashlib import blake2b
 
 from oasis_search.index.roots import terms
@@ -27,6 +28,7 @@ class Field(IntEnum):
 _PERSON = {field: field.name.encode().ljust(16, b"\0") for field in Field}
 
 
+@lru_cache(maxsize=1 << 15)
 def term_id(field: Field, term: str) -> int:
     """64-bit number of `term` in `field`; stable across processes, machines and versions."""
     digest = blake2b(term.encode("utf-8", "surrogatepass"), digest_size=8, person=_PERSON[field]).digest()

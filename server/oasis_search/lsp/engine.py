@@ -1,16 +1,16 @@
 """The Session and the threads that talk to it, seen from the protocol loop.
 
 Three ways in, and no other: `apply` (microseconds, on the loop), `control` (one thread, in order) and `ask`
-(two threads, for searches). A Session may be built before any loop runs: see `begin`.
+(two threads, for searches). The Session is imported and built on the control thread, after the client was
+answered.
 """
 
 import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from oasis_search.errors import WorkspaceError
@@ -31,49 +31,32 @@ _CLOSE_TIMEOUT_S = 10.0
 class Engine:
     """Owns the Session from `open` to `close`."""
 
-    def __init__(self) -> None:
-        self._statuses: list[FolderStatus] = []
-        """Those not yet delivered, oldest first."""
-        self._deliver: Callable[[FolderStatus], None] = self._statuses.append
-        self._status_lock = threading.Lock()
+    def __init__(self, on_status: "Callable[[FolderStatus], None]") -> None:
+        self._on_status = on_status
         self._control = ThreadPoolExecutor(1, thread_name_prefix="oasis-control")
         self._searchers = ThreadPoolExecutor(2, thread_name_prefix="oasis-search")
         self._session: Session | None = None
-        self._cache_dir = ""
         self._opened: asyncio.Event = asyncio.Event()
         self._is_closed = False
 
-    def begin(self, settings: "Settings", roots: Iterable[Path]) -> None:
-        """Starts indexing before the loop runs; what cannot be opened is left to be found later."""
-        try:
-            self._build(settings)
-        except Exception:
-            log.exception("The index could not be opened early.")
-            return
-        for root in roots:
-            with contextlib.suppress(WorkspaceError):
-                self._open_session().add_folder(root)
-
     async def open(self, settings: "Settings") -> None:
-        """Has the Session go by these settings from now on; raises what its construction raised."""
-        try:
-            await asyncio.get_running_loop().run_in_executor(self._control, self._build, settings)
-        finally:
-            self._opened.set()
-
-    def deliver(self, on_status: "Callable[[FolderStatus], None]") -> None:
-        """Calls `on_status` on the loop for every status, first for those that were held back."""
+        """Builds the Session; raises what its construction raised."""
         loop = asyncio.get_running_loop()
 
         def hop(status: "FolderStatus") -> None:
             with contextlib.suppress(RuntimeError):  # the loop has ended: nobody is left to tell
-                loop.call_soon_threadsafe(on_status, status)
+                loop.call_soon_threadsafe(self._on_status, status)
 
-        with self._status_lock:
-            for status in self._statuses:
-                hop(status)
-            self._statuses.clear()
-            self._deliver = hop
+        def build() -> None:
+            from oasis_search.workspace.session import Session
+
+            if not self._is_closed:
+                self._session = Session(settings, on_status=hop)
+
+        try:
+            await loop.run_in_executor(self._control, build)
+        finally:
+            self._opened.set()
 
     def apply(self, changes: "Sequence[FileChange]") -> None:
         """Passes edits on; before `open` is done nothing, as the first scan will read everything anyway."""
@@ -118,23 +101,6 @@ class Engine:
         except Exception:
             log.exception("The index did not close cleanly.")
         self._control.shutdown(wait=False, cancel_futures=True)
-
-    def _build(self, settings: "Settings") -> None:
-        from oasis_search.workspace.session import Session
-
-        if self._is_closed:
-            return
-        if self._session is not None and self._cache_dir == settings.cache_dir:
-            self._session.set_settings(settings)
-            return
-        if self._session is not None:
-            self._session.close()
-        self._cache_dir = settings.cache_dir
-        self._session = Session(settings, on_status=self._note)
-
-    def _note(self, status: "FolderStatus") -> None:
-        with self._status_lock:
-            self._deliver(status)
 
     def _close_session(self) -> None:
         if self._session is not None:

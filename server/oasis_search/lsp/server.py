@@ -26,12 +26,12 @@ from oasis_search.lsp.streams import Sink, Source
 class OasisServer(Connection):
     """Serves the client that was greeted."""
 
-    def __init__(self, client: ClientProfile, engine: Engine) -> None:
+    def __init__(self, client: ClientProfile) -> None:
         super().__init__(client)
         self.documents = Documents(client.encoding)
         self.indexing_progress = Progress(self)
         self.status = Status(self)
-        self.engine = engine
+        self.engine = Engine(self.status.publish)
         self.configuration = Configuration(self)
         self.watching = Watching(self)
         self.folders = Folders(self)
@@ -42,5 +42,8 @@ class OasisServer(Connection):
 
     def run(self, source: Source, sink: Sink) -> int:
         """Serves until the client leaves; the exit code."""
-        asyncio.run(self.serve(source, sink))
+        try:
+            asyncio.run(self.serve(source, sink))
+        finally:
+            self.engine.close_now()
         return self.lifetime.exit_code

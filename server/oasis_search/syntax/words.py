@@ -33,6 +33,7 @@ def identifiers(text: str) -> list[str]:
     return IDENTIFIER.findall(text)
 
 
+@lru_cache(maxsize=1 << 13)
 def split_identifier(identifier: str) -> tuple[str, ...]:
     """Lower-case words of one identifier: `parseHTTPDate2_utc` gives parse, http, date, 2, utc.
 

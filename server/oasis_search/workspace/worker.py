@@ -5,6 +5,7 @@ outlives the server, and runs below normal priority. It only reads the store; th
 """
 
 import contextlib
+import gc
 import os
 import pickle
 import signal
@@ -31,6 +32,9 @@ NICE = 5
 
 RACY_NS = 20_000_000
 """A file changed this recently may change again within one time stamp (git's "racily clean" entries)."""
+
+COLLECT_EVERY = 256
+"""Tasks between two collections of what libraries may leave in cycles."""
 
 _LENGTH = struct.Struct("<I")
 
@@ -64,7 +68,12 @@ def main() -> None:
     if not isinstance(setup, WorkerSetup):
         return
     worker = Worker(setup)
+    # A task makes some ten thousand values and no cycles: looking for those took a fifth of the time.
+    gc.freeze()
+    gc.disable()
     while isinstance(task := read_frame(inbox), Task):
+        if task.number % COLLECT_EVERY == 0:
+            gc.collect()
         try:
             write_frame(outbox, worker.run(task))
         except BrokenPipeError:

@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
-from oasis_search.lsp.options import SECTION, merge_options
 from oasis_search.settings import Settings, parse_settings
 
 if TYPE_CHECKING:
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+SECTION = "oasis"
+_EDITOR_KEYS = frozenset({"server", "trace"})
+"""Settings of editor extensions that live in the same section and are none of ours."""
 _TIMEOUT_S = 2.0
 """A client that announces configuration but does not answer must not keep us from indexing."""
 
@@ -24,6 +27,7 @@ class Configuration:
 
     def __init__(self, server: "OasisServer") -> None:
         self._server = server
+        self._base = _without_nulls(_unwrap(server.client.options))
         self._told: set[str] = set()
         self.settings = Settings()
         server.on_notification(types.WORKSPACE_DID_CHANGE_CONFIGURATION, self._did_change)
@@ -68,9 +72,33 @@ class Configuration:
         return values[0] if isinstance(values, list | tuple) and values else None
 
     def _accept(self, pushed: object) -> Settings:
-        self.settings, problems = parse_settings(merge_options(self._server.client.options, pushed))
+        self.settings, problems = parse_settings(_merge(self._base, _without_nulls(_unwrap(pushed))))
         for sentence in problems:
             if sentence not in self._told:
                 self._told.add(sentence)
                 self._server.say(sentence)
         return self.settings
+
+
+def _unwrap(options: object) -> object:
+    """Our settings, whether or not they are wrapped in a section; editors do both."""
+    if isinstance(options, Mapping) and isinstance(options.get(SECTION), Mapping):
+        options = options[SECTION]
+    if isinstance(options, Mapping):
+        return {key: value for key, value in options.items() if key not in _EDITOR_KEYS}
+    return options
+
+
+def _without_nulls(options: object) -> object:
+    """Editors send null for what is not set."""
+    if isinstance(options, Mapping):
+        return {key: _without_nulls(value) for key, value in options.items() if value is not None}
+    return options
+
+
+def _merge(base: object, over: object) -> object:
+    if over is None:
+        return base
+    if not isinstance(base, Mapping) or not isinstance(over, Mapping):
+        return over
+    return {**base, **{key: _merge(base.get(key), value) for key, value in over.items()}}

@@ -47,7 +47,6 @@ class Lifetime:
             server.say(f"The index could not be opened: {error}", types.MessageType.Error)
             return
         await server.folders.add(server.client.folder_uris)
-        server.engine.deliver(server.status.publish)
 
     async def _shutdown(self, _params: object) -> None:
         self.exit_code = 0
