@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 CODE   := server oasis_train tests docs
 
-.PHONY: help demo test check docs bench clean
+.PHONY: help demo test check docs bench bench-quality clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -69,6 +69,10 @@ docs: $(VENV)/.installed-dev ## Write the generated parts of the documentation
 
 bench: $(VENV)/.installed-dev ## Measure speed and memory on real code (figures of the README)
 	$(BIN)/python tests/bench/run.py
+
+# The suite is rebuilt outside of this repository: it is other people's code.
+bench-quality: $(VENV)/.installed-dev ## Measure the ranking: make bench-quality SUITE=folder METRICS=folder-of-metrics.py
+	$(BIN)/python tests/bench/semble.py --suite $(SUITE) --metrics $(METRICS) --ablate
 
 clean: ## Remove .venv, the demo's index and every cache of the tools
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -18,8 +18,8 @@ MAX_WORD = 40
 TOKEN_ID_BYTES = 4
 """Size of one id in a packed run."""
 
-CACHE_SIZE = 1 << 16
-"""Identifiers remembered; at about 200 bytes each this stays near 13 MB."""
+CACHE_SIZE = 1 << 15
+"""Identifiers remembered; at about 200 bytes each this stays near 7 MB."""
 
 
 class TokenIds(dict[str, bytes]):

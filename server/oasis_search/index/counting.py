@@ -15,7 +15,7 @@ from oasis_search.index.fields import Field, definition_terms, term_id, words_of
 from oasis_search.index.roots import terms
 from oasis_search.syntax.units import CodeUnit
 
-IDENTIFIERS_KEPT = 20_000
+IDENTIFIERS_KEPT = 16_000
 """Identifiers whose terms are remembered; code repeats its names, so a small memory serves nearly all."""
 
 

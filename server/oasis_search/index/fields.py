@@ -28,7 +28,7 @@ class Field(IntEnum):
 _PERSON = {field: field.name.encode().ljust(16, b"\0") for field in Field}
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 14)
 def term_id(field: Field, term: str) -> int:
     """64-bit number of `term` in `field`; stable across processes, machines and versions."""
     digest = blake2b(term.encode("utf-8", "surrogatepass"), digest_size=8, person=_PERSON[field]).digest()

@@ -35,7 +35,7 @@ _ROUNDS = 3
 """`serializer` loses two endings; no word of the tests loses more."""
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=1 << 14)
 def root(word: str) -> str:
     """The root of one lower-case word."""
     base = stem(word)

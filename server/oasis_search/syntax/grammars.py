@@ -47,13 +47,22 @@ def parse_tree(grammar: Grammar, source: bytes) -> tree_sitter.Tree:
     """The tree of `source`, errors inside; `ValueError` when it takes far longer than code can take."""
     deadline_s = thread_time() + PARSE_BUDGET_S + PARSE_BUDGET_S_PER_BYTE * len(source)
     view = memoryview(source)
+    pieces: list[memoryview] = []
+
+    def read(offset: int, _point: object) -> memoryview:
+        pieces.append(view[offset:])
+        return pieces[-1]
+
     try:
         return tree_sitter.Parser(grammar.language).parse(
-            lambda offset, _point: view[offset:],
-            progress_callback=lambda _offset, _has_error: thread_time() > deadline_s,
+            read, progress_callback=lambda _offset, _has_error: thread_time() > deadline_s
         )
     except ValueError as error:
         raise ValueError("parsing did not end in time, perhaps it is another language") from error
+    finally:
+        # The binding (0.26) never lets go of what `read` returned; released, it at least holds no source.
+        for piece in pieces:
+            piece.release()
 
 
 def match_query(

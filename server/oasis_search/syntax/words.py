@@ -50,7 +50,7 @@ _WHOLE = frozenset(
 """Look inflected and are not; frequent in code."""
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=1 << 14)
 def stem(word: str) -> str:
     """`word` without the English endings that a question and a name most often differ in.
 

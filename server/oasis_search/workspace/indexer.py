@@ -23,6 +23,7 @@ from oasis_search.workspace.announcer import Announcer
 from oasis_search.workspace.folder import FolderIndex
 from oasis_search.workspace.githead import head_state
 from oasis_search.workspace.ignore import IgnoreRules, changes_rules
+from oasis_search.workspace.memory import give_back_large_blocks
 from oasis_search.workspace.pool import WorkerDied, WorkerPool
 from oasis_search.workspace.status import FolderStatus, Phase
 from oasis_search.workspace.tasks import FileTask, Task, TaskResult, WorkerSetup
@@ -162,6 +163,7 @@ class Indexer:
             self._store.close()
 
     def _open(self) -> None:
+        give_back_large_blocks()
         try:
             self._store = Store(self._store_file)
         except StoreError as error:
