@@ -23,6 +23,8 @@ EXIT_INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; the value is the exit status."""
+    # Products here are small: threads of the linear algebra library would only wait for one another.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     arguments = parse(sys.argv[1:] if argv is None else argv)
     if arguments.verb is None:
         build_parser().print_help(sys.stderr)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oasis_search.encoder.protocol import Encoder
-from oasis_search.index.dense import best, nearest
+from oasis_search.index.dense import best, nearest, promising
 from oasis_search.index.lexical import FLAT_BM25, bm25_scores, units_with
 from oasis_search.index.snapshot import Snapshot
 from oasis_search.search.analysis import Analysis
@@ -56,7 +56,7 @@ def gather(
     lexical_scores = _lexical_scores(snapshot, analysis, weights, cancelled)
     if allowed is not None:
         lexical_scores *= allowed
-    found = np.flatnonzero(lexical_scores)
+    found = promising(lexical_scores, LEXICAL_CANDIDATES)
     lexical_units, lexical = best(snapshot, found, lexical_scores[found], LEXICAL_CANDIDATES)
     dense_units, cosines = np.zeros(0, np.int64), np.zeros(0, np.float32)
     if encoder is not None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import BinaryIO, cast
 
 from oasis_search.index.store import Entry
-from oasis_search.workspace.memory import LARGE_BLOCK_BYTES
+from oasis_search.workspace.memory import LARGE_BLOCK_BYTES, SLACK_BYTES
 from oasis_search.workspace.tasks import FileResult, Task, TaskResult, WorkerSetup
 from oasis_search.workspace.worker import read_frame, write_frame
 
@@ -30,7 +30,7 @@ WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": str(LARGE_BLOCK_BYTES),
-    "MALLOC_TRIM_THRESHOLD_": "1048576",
+    "MALLOC_TRIM_THRESHOLD_": str(SLACK_BYTES),
 }
 """A worker is one core of the budget, and gives back the memory that a large file took."""
 

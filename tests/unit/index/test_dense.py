@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from oasis_search.errors import Cancelled
 from oasis_search.index import Delta, FileRecord, IndexedFile, Snapshot, quantise
 from oasis_search.index import snapshot as snapshot_module
-from oasis_search.index.dense import nearest
+from oasis_search.index.dense import nearest, promising
 
 DIM = 64
 KEY = "random-64"
@@ -147,3 +147,18 @@ def test_other_fingerprint_or_dimension_finds_nothing() -> None:
 def test_cancelled_search_stops() -> None:
     with pytest.raises(Cancelled):
         nearest(build(2, 5), KEY, QUERY, 5, cancelled=lambda: True)
+
+
+def test_promising_rows_hold_the_best_and_their_ties() -> None:
+    generator = np.random.default_rng(7)
+    for scores in (
+        generator.gamma(0.5, size=200_000).astype(np.float32) * (generator.random(200_000) < 0.3),
+        np.repeat(generator.random(100).astype(np.float32), 1_000),
+        np.zeros(100_000, np.float32),
+        np.eye(1, 100_000, 77, dtype=np.float32)[0],
+    ):
+        rows = promising(scores, 300)
+        bar = np.sort(scores)[-300]
+        wanted = np.flatnonzero((scores >= bar - np.float32(1e-5)) & (scores > 0))
+        assert set(wanted.tolist()) <= set(rows.tolist())
+        assert (scores[rows] > 0).all()
