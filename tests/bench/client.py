@@ -157,7 +157,7 @@ class MemoryMeter:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stop.wait(0.05):
+        while not self._stop.wait(0.2):  # a look costs some milliseconds of the two cores that are measured
             total = 0
             try:
                 for process in (self._process, *self._process.children(recursive=True)):

@@ -20,8 +20,8 @@ from oasis_search.search.weights import Weights
 K = 20
 """Damps how much the first ranks differ; 60 in the paper, whose rankings are longer."""
 
-LEXICAL_CANDIDATES = 300
-DENSE_CANDIDATES = 300
+LEXICAL_CANDIDATES = 200
+DENSE_CANDIDATES = 200
 """Units that each ranking hands on."""
 
 COMMON_SHARE = 0.5

@@ -84,6 +84,7 @@ class Indexer:
         self._heads: dict[Path, str | None] = {}
         self._walks = Walks(lambda news: self.post(partial(self._hear_walk, news)))
         self._watchers: dict[Path, Watcher] = {}
+        self._to_watch: set[Path] = set()
         self._edited: dict[tuple[Path, str], float] = {}
         self._rescans: dict[Path, float] = {}
         self._next_publish = 0.0
@@ -237,6 +238,10 @@ class Indexer:
                 self._announcer.note(folder)
                 self._announcer.announce()  # Saving a large snapshot may take a second.
                 folder.pack()
+                if root in self._to_watch:
+                    self._to_watch.discard(root)
+                    self.watch(root)
+                    self.rescan(root)  # What changed since the walk was seen by nobody.
 
     # --- actions ------------------------------------------------------------------------------------------
 
@@ -262,6 +267,7 @@ class Indexer:
     def remove_folder(self, root: Path) -> None:
         """Forgets a folder in memory; the store keeps it."""
         self._walks.stop(root)
+        self._to_watch.discard(root)
         watcher = self._watchers.pop(root, None)
         if watcher is not None:
             watcher.stop()
@@ -310,6 +316,7 @@ class Indexer:
             if self._pool is not None:
                 self._pool.forget(folder.key)
             folder.forget()
+            folder.phase = Phase.SCANNING
             self._scan(root)
 
     def pause(self, paused: bool) -> None:
@@ -331,6 +338,10 @@ class Indexer:
         """Watches a folder on our own."""
         folder = self.folders.get(root)
         if folder is None or root in self._watchers or not self._settings.index.watch:
+            return
+        if folder.phase in (Phase.SCANNING, Phase.INDEXING):
+            # Asking the system to notify of ten thousand folders holds everything up: answers come first.
+            self._to_watch.add(root)
             return
         watcher = Watcher(
             root,
@@ -356,7 +367,7 @@ class Indexer:
         if (old.index, old.search.model) == (settings.index, settings.search.model):
             return
         roots = list(self.folders)
-        watched = list(self._watchers)
+        watched = [*self._watchers, *self._to_watch]
         for root in roots:
             self.remove_folder(root)
         if self._pool is not None:
@@ -408,7 +419,10 @@ class Indexer:
         folder = self.folders.get(root)
         if folder is None or self.encoder is None or folder.phase is Phase.DISABLED:
             return
-        folder.phase = Phase.PAUSED if self._paused else Phase.SCANNING
+        if self._paused:
+            folder.phase = Phase.PAUSED
+        elif folder.phase is not Phase.READY:  # Looking again is no news as long as nothing is found.
+            folder.phase = Phase.SCANNING
         self._announcer.note(folder)
         folder.begin_scan()
         self._walks.start(root, self._settings.index)
@@ -445,7 +459,7 @@ class Indexer:
                 folder.keep(relative)
                 self._edited[(folder.root, relative)] = 0.0
         folder.finish_scan()
-        if folder.phase is Phase.SCANNING:
+        if folder.phase is Phase.SCANNING or (folder.phase is Phase.READY and not folder.is_complete):
             folder.phase = Phase.INDEXING
 
     def _request_bulk(self, folder: FolderIndex, paths: Iterable[str], sizes: dict[str, int]) -> None:
