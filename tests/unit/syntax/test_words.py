@@ -39,7 +39,7 @@ def test_data_is_no_identifier() -> None:
 
 def test_identifiers_of_code_in_order_with_repeats() -> None:
     assert identifiers("def _run(self, x2): return x2 + $a.b_c(0x1f, 3.5)  # größer") == (
-        "def _run self x2 return x2 $a b_c 0x1f 3 5 größer".split()
+        ["def", "_run", "self", "x2", "return", "x2", "$a", "b_c", "0x1f", "3", "5", "größer"]
     )
 
 
