@@ -50,21 +50,19 @@ def oasis(environment: dict[str, str], folder: Path) -> Run:
 
 
 def test_questions_about_real_code_are_answered(oasis: Run, folder: Path) -> None:
-    def best(question: str) -> str:
+    def first(question: str, n: int) -> set[str]:
+        """Paths of the first `n` hits: a list that is read at a glance."""
         answer = oasis("search", question, str(folder), "--json")
         assert answer.returncode == 0
         assert answer.stderr == ""
-        return str(json.loads(answer.stdout)["hits"][0]["path"])
+        return {str(hit["path"]) for hit in json.loads(answer.stdout)["hits"][:n]}
 
-    assert best("encode binary data as base64 text for a message") in {
+    assert first("encode binary data as base64 text for a message", 1) <= {
         "email/base64mime.py",
         "email/encoders.py",
     }
-    assert best("parse a date and time from a message header") in {
-        "email/headerregistry.py",
-        "email/_parseaddr.py",
-    }
-    assert best("JSONDecodeError") == "json/decoder.py"
+    assert "email/headerregistry.py" in first("parse a date and time from a message header", 2)
+    assert first("JSONDecodeError", 1) == {"json/decoder.py"}
 
 
 def test_second_run_encodes_nothing(oasis: Run, folder: Path) -> None:
