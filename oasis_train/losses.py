@@ -70,4 +70,6 @@ def cosent_loss(scores: Tensor, labels: Tensor, *, scale: float = 20.0) -> Tenso
     if not bool(has_smaller.any()):
         return (scores * 0.0).sum()
     exponents = running[n_smaller[has_smaller] - 1] - scores[has_smaller]
-    return torch.nn.functional.softplus(torch.logsumexp(exponents, dim=0))
+    total = torch.logsumexp(exponents, dim=0)
+    # Not softplus, which leaves out the 1 beyond 20.
+    return torch.logaddexp(total, torch.zeros_like(total))

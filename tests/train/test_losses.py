@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch  # noqa: TID253 - the trainer's own tests
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor  # noqa: TID253 - as above
 
@@ -36,6 +36,7 @@ def _naive_info_nce(queries: Tensor, codes: Tensor, temperature: float, mask: Te
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.floats(-1, 1), st.integers(0, 4)), min_size=1, max_size=20))
+@example([(0.0, 0), (0.0, 1), (1.0, 0)])
 def test_cosent_equals_the_loop_over_all_pairs_with_ties_excluded(rows: list[tuple[float, int]]) -> None:
     scores = [score for score, _ in rows]
     labels = [label / 4 for _, label in rows]
