@@ -24,9 +24,6 @@ class Bm25:
     b: float = 0.75
 
 
-MAX_RECENT = 96
-"""Terms whose postings a snapshot remembers: those of a few questions."""
-
 BODY_BM25 = Bm25()
 FLAT_BM25 = Bm25(k1=0.0, b=0.0)
 """For fields where a term stands or does not (names, paths): the score is the idf."""

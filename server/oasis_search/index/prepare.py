@@ -55,11 +55,6 @@ def bag_of_unit(name: str, container: str, text: bytes) -> Counter[str]:
     return bag
 
 
-def text_of_unit(name: str, container: str, text: bytes) -> str:
-    """The same as a text, for encoders that read in order."""
-    return f"{container} {name}\n{text.decode('utf-8', 'replace')}".lstrip()
-
-
 def _spans(spans: Iterable[Span]) -> NDArray[np.uint32]:
     rows = [(span.start_byte, span.end_byte, span.start_line0, span.end_line0) for span in spans]
     return np.array(rows, np.uint32).reshape(len(rows), 4)

@@ -13,8 +13,9 @@ from oasis_search.index import Entry, Store, store_path
 from oasis_search.settings import Settings
 from oasis_search.syntax import Problem
 from oasis_search.terminal.text import counted, shown_path, shown_size
+from oasis_search.workspace.folder import is_unchanged
 from oasis_search.workspace.ignore import load_rules
-from oasis_search.workspace.walk import FoundFile, walk
+from oasis_search.workspace.walk import walk
 
 MAX_PROBLEMS = 20
 """As many are named; all are counted."""
@@ -64,7 +65,7 @@ def survey(root: Path, settings: Settings) -> Survey:
         n_files += 1
         seen.add(found.path)
         entry = entries.get(found.path)
-        if entry is None or not _is_unchanged(entry, found):
+        if entry is None or not is_unchanged(entry, found):
             continue
         n_known += 1
         if entry.digest is None:
@@ -121,15 +122,6 @@ def _sentence(found: Survey) -> str:
                 f"{found.files_done:,} of {counted(found.files_total, 'file')} indexed; {waiting:,} new "
                 f"or changed, {found.files_gone:,} gone; the next search brings it up to date."
             )
-
-
-def _is_unchanged(entry: Entry, found: FoundFile) -> bool:
-    return (entry.size, entry.mtime_ns, entry.ctime_ns, entry.inode) == (
-        found.size,
-        found.mtime_ns,
-        found.ctime_ns,
-        found.inode,
-    )
 
 
 def _read_store(path: Path, root: Path) -> tuple[Mapping[str, Entry], int]:

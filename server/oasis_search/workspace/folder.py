@@ -95,7 +95,7 @@ class FolderIndex:
                 continue
             self._found.add(item.path)
             entry = self._known.get(item.path)
-            if entry is None or not _is_unchanged(entry, item):
+            if entry is None or not is_unchanged(entry, item):
                 to_read.append(item.path)
             elif entry.digest is None:
                 self._note_problem(item.path, entry)
@@ -277,7 +277,7 @@ def _pack_folder(store: Store, root: str) -> Path:
     return store.path.parent / "packs" / blake2b(os.fsencode(root), digest_size=12).hexdigest()
 
 
-def _is_unchanged(entry: Entry, found: FoundFile) -> bool:
+def is_unchanged(entry: Entry, found: FoundFile) -> bool:
     """Whether size, both times and the inode are as they were: any doubt means reading again."""
     return (entry.size, entry.mtime_ns, entry.ctime_ns, entry.inode) == (
         found.size,

@@ -28,8 +28,6 @@ from oasis_search.workspace.verify import Verifier
 SPARE_HITS = 5
 """Hits asked for beyond the limit, to stand in for those that turn out to be stale."""
 
-ENCODER_WAIT_S = 5.0
-
 
 def never() -> bool:
     """The cancellation check of a caller that never cancels."""
