@@ -52,20 +52,21 @@ def nearest(
     """
     usable = snapshot.alive if allowed is None else snapshot.alive & allowed
     columns: list[tuple[int, VectorColumn]] = []
-    rows: list[NDArray[np.intp]] = []
+    masks: list[NDArray[np.bool_]] = []
     signs: list[NDArray[np.uint64]] = []
-    for at, segment in enumerate(snapshot.segments):
+    for base, segment in zip(snapshot.offsets, snapshot.segments, strict=False):
         column = segment.vectors.get(fingerprint)
         if column is None or column.dim != len(query_vector):
             continue
-        base = snapshot.offsets[at]
         columns.append((base, column))
-        rows.append(np.flatnonzero((column.scales > 0) & usable[base : base + segment.n_units]))
+        masks.append((column.scales > 0) & usable[base : base + segment.n_units])
         signs.append(segment.signs[fingerprint])
     if not columns:
         return np.zeros(0, np.int64), np.zeros(0, np.float32)
-    if sum(map(len, rows)) > exact_limit:
-        rows = _nearest_by_sign(signs, query_vector, rows, max(limit, CANDIDATES))
+    if sum(map(np.count_nonzero, masks)) > exact_limit:
+        rows = _nearest_by_sign(signs, query_vector, masks, max(limit, CANDIDATES))
+    else:
+        rows = [np.flatnonzero(mask) for mask in masks]
     units = np.concatenate([chosen + np.int64(base) for (base, _), chosen in zip(columns, rows, strict=True)])
     scores = np.concatenate(
         [
@@ -137,26 +138,34 @@ def _whole_numbers(query_vector: NDArray[np.float32]) -> tuple[NDArray[np.float3
 def _nearest_by_sign(
     signs: list[NDArray[np.uint64]],
     query_vector: NDArray[np.float32],
-    rows: list[NDArray[np.intp]],
+    masks: list[NDArray[np.bool_]],
     keep: int,
 ) -> list[NDArray[np.intp]]:
-    """Of `rows` of each segment those whose signs differ least from the query's: `keep`, and all that tie."""
+    """Rows of each segment, of those in its mask, whose signs differ least: `keep`, and all that tie."""
     query_signs = sign_bits(np.where(query_vector > 0, 1, -1).astype(np.int8)[None, :])[:, 0]
-    distances: list[NDArray[np.uint8]] = []
-    for words, chosen in zip(signs, rows, strict=True):
+    borders = np.cumsum([0, *map(len, masks)])
+    distances = np.empty(borders[-1], np.uint8)
+    for start, words, mask in zip(borders.tolist(), signs, masks, strict=False):
         # Eight bits a distance: 256 of 256 signs would count as none, and a unit too many is no harm here.
-        distance = np.bitwise_count(words[0] ^ query_signs[0])
+        distance = distances[start : start + len(mask)]
+        np.bitwise_count(words[0] ^ query_signs[0], out=distance)
         for word, query_word in zip(words[1:], query_signs[1:], strict=True):
             distance += np.bitwise_count(word ^ query_word)
-        distances.append(distance if len(chosen) == len(distance) else distance[chosen])
+        if not mask.all():
+            distance[~mask] = _FAR
     # The least bar that lets enough through; a histogram of all would take three times as long.
-    low, high = 0, 255
+    low, high = 0, _FAR - 1
     while low < high:
         bar = (low + high) // 2
-        if sum(np.count_nonzero(distance <= bar) for distance in distances) >= keep:
+        if np.count_nonzero(distances <= bar) >= keep:
             high = bar
         else:
             low = bar + 1
     # By number: choosing few of many by a mask takes twenty times as long.
-    near = [np.flatnonzero(distance <= low) for distance in distances]
-    return [chosen[at] for chosen, at in zip(rows, near, strict=True)]
+    near = np.flatnonzero(distances <= low)
+    starts = np.searchsorted(near, borders).tolist()
+    return [near[first:last] - start for first, last, start in zip(starts, starts[1:], borders, strict=False)]
+
+
+_FAR = 255
+"""Distance of rows that are out of the question."""

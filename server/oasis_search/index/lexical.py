@@ -29,74 +29,73 @@ FLAT_BM25 = Bm25(k1=0.0, b=0.0)
 """For fields where a term stands or does not (names, paths): the score is the idf."""
 
 
-Posting = tuple[int, NDArray[np.int32], NDArray[np.uint8]]
-"""Segment, its living units that hold a term, ascending, and how often."""
+@dataclass(frozen=True, slots=True)
+class FieldQuery:
+    """Weighted terms of one field and how their matches count."""
+
+    terms: Mapping[int, float]
+    """Term number -> weight."""
+    parameters: Bm25 = BODY_BM25
+    common_share: float = 1.0
+    """Terms that more than this share of the units hold are skipped, unless all are that common."""
 
 
 def bm25_scores(
-    snapshot: Snapshot,
-    terms: Mapping[int, float],
-    parameters: Bm25 = BODY_BM25,
-    *,
-    common_share: float = 1.0,
-    onto: NDArray[np.float32] | None = None,
-    cancelled: Callable[[], bool] = lambda: False,
+    snapshot: Snapshot, *fields: FieldQuery, cancelled: Callable[[], bool] = lambda: False
 ) -> NDArray[np.float32]:
-    """(size,) scores of all units for weighted term numbers; 0 for units without any, dead ones included.
+    """(size,) sums of the fields' scores; 0 for units that hold no term, and for dead ones.
 
-    Terms that more than `common_share` of the units hold are skipped, unless all are that common. Scores are
-    added to `onto` where it is given. O(postings of the terms). Raises Cancelled between two terms.
+    O(postings of the terms), in one pass over each segment. Raises Cancelled between two segments.
     """
-    scores = np.zeros(snapshot.size, np.float32) if onto is None else onto
-    found = list(zip(terms.values(), postings_of(snapshot, list(terms)), strict=True))
-    most = common_share * snapshot.n_units
-    rare = [(weight, held) for weight, held in found if _count(held) <= most]
-    slope = np.float32(parameters.k1 * parameters.b / snapshot.mean_length)
-    floor = np.float32(parameters.k1 * (1 - parameters.b))
-    for weight, held in rare if any(held for _, held in rare) else found:
+    scores = np.zeros(snapshot.size, np.float32)
+    # Saturated terms come first, so that a segment's postings are two slices, with the formula and without.
+    ordered = sorted(fields, key=lambda one: not one.parameters.k1)
+    numbers = np.array([term for one in ordered for term in one.terms], np.uint64)
+    if not len(numbers) or not snapshot.n_units:
+        return scores
+    starts, ends = _ranges(snapshot, numbers)
+    df = _living(snapshot, starts, ends)
+    scales, floors, slopes = _factors(snapshot, ordered, df)
+    n_saturated = sum(len(one.terms) for one in ordered if one.parameters.k1)
+    asked = scales > 0
+    for at, (segment, base) in enumerate(zip(snapshot.segments, snapshot.offsets, strict=False)):
         if cancelled():
             raise Cancelled("The search was cancelled.")
-        scale = np.float32(weight * inverse_document_frequency(snapshot.n_units, _count(held)))
-        for at, units, counts in held:
-            segment, base = snapshot.segments[at], snapshot.offsets[at]
-            part = scores[base : base + segment.n_units]
-            if not parameters.k1:
-                part[units] += scale
-                continue
-            tf = counts.astype(np.float32)
-            part[units] += scale * (tf / (tf + (floor + slope * segment.lengths[units].astype(np.float32))))
+        held = np.flatnonzero(asked & (ends[at] > starts[at]))
+        if not len(held):
+            continue
+        sizes = ends[at, held] - starts[at, held]
+        slices = list(map(slice, starts[at, held].tolist(), ends[at, held].tolist()))
+        units = np.concatenate([segment.posting_units[rows] for rows in slices])
+        parts = np.repeat(scales[held], sizes)
+        cut = int(sizes[: int(np.searchsorted(held, n_saturated))].sum())
+        if cut:
+            tf = np.concatenate([segment.posting_counts[rows] for rows in slices])[:cut].astype(np.float32)
+            damping = np.repeat(slopes[held], sizes)[:cut] * segment.lengths[units[:cut]]
+            damping += np.repeat(floors[held], sizes)[:cut]
+            parts[:cut] *= tf / (tf + damping.astype(np.float32))
+        # Summed in the order of the terms, in float64: no sum depends on what the segments are.
+        total = np.bincount(units, parts, segment.n_units)
+        if not snapshot.is_whole[at]:
+            total *= snapshot.masks[at]
+        scores[base : base + segment.n_units] = total
     return scores
-
-
-def postings_of(snapshot: Snapshot, terms: Sequence[int]) -> list[list[Posting]]:
-    """Living postings of each term, segment by segment; one lookup a segment for all terms."""
-    wanted = np.array(terms, np.uint64)
-    found: list[list[Posting]] = [[] for _ in terms]
-    for at, (segment, mask) in enumerate(zip(snapshot.segments, snapshot.masks, strict=True)):
-        places = np.minimum(np.searchsorted(segment.terms, wanted), max(0, len(segment.terms) - 1))
-        known = np.flatnonzero(segment.terms[places] == wanted) if len(segment.terms) else places[:0]
-        starts = segment.posting_starts[places[known]].tolist()
-        ends = segment.posting_starts[places[known] + 1].tolist()
-        for term, start, end in zip(known.tolist(), starts, ends, strict=True):
-            units, counts = segment.posting_units[start:end], segment.posting_counts[start:end]
-            if not snapshot.is_whole[at]:
-                kept = mask[units]
-                units, counts = units[kept], counts[kept]
-            if len(units):
-                found[term].append((at, units, counts))
-    return found
 
 
 def document_frequencies(snapshot: Snapshot, terms: Sequence[int]) -> list[int]:
     """How many living units hold each term."""
-    return [_count(held) for held in postings_of(snapshot, terms)]
+    counts: list[int] = _living(snapshot, *_ranges(snapshot, np.array(terms, np.uint64))).tolist()
+    return counts
 
 
 def units_with(snapshot: Snapshot, term: int) -> NDArray[np.int64]:
     """Numbers of the living units that hold a term, ascending."""
-    (held,) = postings_of(snapshot, [term])
-    parts = [units + np.int64(snapshot.offsets[at]) for at, units, _ in held]
-    return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+    parts = [
+        segment.postings(term)[0] + np.int64(base)
+        for segment, base in zip(snapshot.segments, snapshot.offsets, strict=False)
+    ]
+    units = np.concatenate(parts) if parts else np.zeros(0, np.int64)
+    return units[snapshot.alive[units]]
 
 
 def holds(snapshot: Snapshot, term: int, units: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -119,5 +118,48 @@ def inverse_document_frequency(n: int, df: int) -> float:
     return math.log1p((n - df + 0.5) / (df + 0.5))
 
 
-def _count(held: Sequence[Posting]) -> int:
-    return sum(len(units) for _, units, _ in held)
+def _ranges(snapshot: Snapshot, terms: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(segments, terms) where the postings of each term start and end; equal where a segment has none."""
+    starts = np.zeros((len(snapshot.segments), len(terms)), np.int64)
+    ends = np.zeros_like(starts)
+    for at, segment in enumerate(snapshot.segments):
+        if not len(segment.terms):
+            continue
+        places = np.minimum(np.searchsorted(segment.terms, terms), len(segment.terms) - 1)
+        known = segment.terms[places] == terms
+        starts[at] = np.where(known, segment.posting_starts[places], 0)
+        ends[at] = np.where(known, segment.posting_starts[places + 1], 0)
+    return starts, ends
+
+
+def _living(snapshot: Snapshot, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(terms,) how many postings in these ranges are of living units."""
+    counts = ends - starts
+    for at, whole in enumerate(snapshot.is_whole):
+        if not whole:
+            segment, mask = snapshot.segments[at], snapshot.masks[at]
+            for term in np.flatnonzero(counts[at]).tolist():
+                units = segment.posting_units[starts[at, term] : ends[at, term]]
+                counts[at, term] = np.count_nonzero(mask[units])
+    total: NDArray[np.int64] = counts.sum(axis=0)
+    return total
+
+
+def _factors(
+    snapshot: Snapshot, fields: Sequence[FieldQuery], df: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Per term of all fields weight * idf (0 where it is skipped), k1 * (1 - b), and k1 * b / mean length."""
+    scales, floors, slopes = (np.zeros(len(df), np.float32) for _ in range(3))
+    start = 0
+    for one in fields:
+        rows = slice(start, start + len(one.terms))
+        start = rows.stop
+        counts = df[rows]
+        skipped = counts > one.common_share * snapshot.n_units
+        if not counts[~skipped].any():
+            skipped[:] = False
+        idf = [inverse_document_frequency(snapshot.n_units, count) for count in counts.tolist()]
+        scales[rows] = np.array(list(one.terms.values())) * idf * ~skipped
+        floors[rows] = one.parameters.k1 * (1 - one.parameters.b)
+        slopes[rows] = one.parameters.k1 * one.parameters.b / snapshot.mean_length
+    return scales, floors, slopes

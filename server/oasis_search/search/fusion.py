@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from oasis_search.encoder.protocol import Encoder
 from oasis_search.index.dense import best, nearest, promising
-from oasis_search.index.lexical import FLAT_BM25, bm25_scores, units_with
+from oasis_search.index.lexical import FLAT_BM25, FieldQuery, bm25_scores, units_with
 from oasis_search.index.snapshot import Snapshot
 from oasis_search.search.analysis import Analysis
 from oasis_search.search.weights import Weights
@@ -92,8 +92,12 @@ def _lexical_scores(
     snapshot: Snapshot, analysis: Analysis, weights: Weights, cancelled: Callable[[], bool]
 ) -> NDArray[np.float32]:
     common_share = min(COMMON_SHARE, MOST_POSTINGS / max(1, snapshot.n_units))
-    scores = bm25_scores(snapshot, analysis.body, common_share=common_share, cancelled=cancelled)
-    for terms, weight in ((analysis.name, weights.name_field), (analysis.path, weights.path_field)):
-        weighted = {term: weight * share for term, share in terms.items()}
-        bm25_scores(snapshot, weighted, FLAT_BM25, onto=scores, cancelled=cancelled)
-    return scores
+    name = {term: weights.name_field * share for term, share in analysis.name.items()}
+    path = {term: weights.path_field * share for term, share in analysis.path.items()}
+    return bm25_scores(
+        snapshot,
+        FieldQuery(analysis.body, common_share=common_share),
+        FieldQuery(name, FLAT_BM25),
+        FieldQuery(path, FLAT_BM25),
+        cancelled=cancelled,
+    )

@@ -15,6 +15,7 @@ from oasis_search.index.fields import Field, term_id
 from oasis_search.index.lexical import (
     BODY_BM25,
     FLAT_BM25,
+    FieldQuery,
     bm25_scores,
     document_frequencies,
     holds,
@@ -108,7 +109,7 @@ def test_scores_equal_bm25_over_strings(edited: tuple[Snapshot, dict[str, str]],
     assert isinstance(parameters, type(BODY_BM25))
     expected = naive_bm25(documents, query, parameters.k1, parameters.b)
     numbered = {term_id(Field.BODY, term): weight for term, weight in query.items()}
-    scores = bm25_scores(snapshot, numbered, parameters)
+    scores = bm25_scores(snapshot, FieldQuery(numbered, parameters))
     assert max(expected) > 0.5
     assert scores[units] == pytest.approx(expected, rel=1e-4, abs=1e-6)
     dead = np.setdiff1d(np.arange(snapshot.size), units)
@@ -143,7 +144,7 @@ def test_path_terms_belong_to_every_unit_of_the_file(make_file: MakeFile) -> Non
 
 
 def test_empty_snapshot_has_no_scores() -> None:
-    assert bm25_scores(Snapshot(), {term_id(Field.BODY, "x"): 1.0}).shape == (0,)
+    assert bm25_scores(Snapshot(), FieldQuery({term_id(Field.BODY, "x"): 1.0})).shape == (0,)
 
 
 def test_idf_is_positive_and_falls_with_frequency() -> None:
@@ -157,19 +158,21 @@ def test_common_terms_are_skipped_unless_there_is_no_other(edited: tuple[Snapsho
     rarer, df = document_frequencies(snapshot, [COOKIE, everywhere])
     share = (rarer + df) / 2 / snapshot.n_units
     assert 0 < rarer < df
-    alone = bm25_scores(snapshot, {COOKIE: 1.0})
-    both = bm25_scores(snapshot, {COOKIE: 1.0, everywhere: 1.0}, common_share=share)
+    alone = bm25_scores(snapshot, FieldQuery({COOKIE: 1.0}))
+    both = bm25_scores(snapshot, FieldQuery({COOKIE: 1.0, everywhere: 1.0}, common_share=share))
     assert np.array_equal(alone, both)
-    assert bm25_scores(snapshot, {everywhere: 1.0}, common_share=share).any()
+    assert bm25_scores(snapshot, FieldQuery({everywhere: 1.0}, common_share=share)).any()
 
 
-def test_scores_are_added_onto_those_given(edited: tuple[Snapshot, dict[str, str]]) -> None:
+def test_scores_of_fields_are_added(edited: tuple[Snapshot, dict[str, str]]) -> None:
     snapshot, _ = edited
-    given = np.ones(snapshot.size, np.float32)
-    bm25_scores(snapshot, {COOKIE: 1.0}, onto=given)
-    assert given == pytest.approx(1 + bm25_scores(snapshot, {COOKIE: 1.0}))
+    body = FieldQuery({COOKIE: 1.0, term_id(Field.BODY, "return"): 0.5})
+    flat = FieldQuery({COOKIE: 3.0}, FLAT_BM25)
+    both = bm25_scores(snapshot, flat, body)
+    assert both == pytest.approx(bm25_scores(snapshot, body) + bm25_scores(snapshot, flat))
+    assert both.any()
 
 
 def test_cancelled_search_stops(edited: tuple[Snapshot, dict[str, str]]) -> None:
     with pytest.raises(Cancelled):
-        bm25_scores(edited[0], {COOKIE: 1.0}, cancelled=lambda: True)
+        bm25_scores(edited[0], FieldQuery({COOKIE: 1.0}), cancelled=lambda: True)
