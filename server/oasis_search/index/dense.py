@@ -96,6 +96,20 @@ def score_rows(
     return sums * (column.scales[rows] * unit)
 
 
+def cosines_of(
+    snapshot: Snapshot, fingerprint: str, query_vector: NDArray[np.float32], units: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """(len(units),) scores of some ascending units, as `nearest` gives them; 0 for those without a vector."""
+    scores = np.zeros(len(units), np.float32)
+    borders = np.searchsorted(units, snapshot.offsets).tolist()
+    for at, segment in enumerate(snapshot.segments):
+        column = segment.vectors.get(fingerprint)
+        chosen = slice(borders[at], borders[at + 1])
+        if column is not None and column.dim == len(query_vector) and borders[at] < borders[at + 1]:
+            scores[chosen] = score_rows(column, units[chosen] - snapshot.offsets[at], query_vector)
+    return scores
+
+
 def best(
     snapshot: Snapshot, units: NDArray[np.int64], scores: NDArray[np.float32], limit: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

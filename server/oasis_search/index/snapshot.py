@@ -7,13 +7,14 @@ have.
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oasis_search.index.segment import IndexedFile, Segment, build_segment, merge_segments
+from oasis_search.index.vectors import missing
 from oasis_search.syntax.units import KINDS, Kind, Span
 
 SEGMENT_LIMIT = 32_768
@@ -180,7 +181,7 @@ class Snapshot:
             masks[at][first[row] : first[row + 1]] = False
         segments = list(self.segments)
         # A file without units has nothing to find: it is gone from the index, as after a removal.
-        latest = {file.path: file for file in delta.added if file.record.n_units}
+        latest = {file.path: self._carried(file) for file in delta.added if file.record.n_units}
         for files in _by_size(list(latest.values())):
             segment = build_segment(files)
             segments.append(segment)
@@ -188,6 +189,30 @@ class Snapshot:
             for i, file in enumerate(files):
                 places[file.path] = (len(segments) - 1, i)
         return _compact(self.generation + 1, segments, masks, places)
+
+    def _carried(self, file: IndexedFile) -> IndexedFile:
+        """The file with the vectors of further encoders that its unchanged units had before."""
+        place = self.places.get(file.path)
+        if place is None:
+            return file
+        segment, at = self.segments[place[0]], place[1]
+        further = segment.vectors.keys() - file.vectors.keys()
+        if not further:
+            return file
+        first, end = int(segment.first_units[at]), int(segment.first_units[at + 1])
+        rows = {segment.keys[row].tobytes(): row for row in range(first, end)}
+        kept = [(new, rows[key]) for new, key in enumerate(file.record.unit_keys()) if key in rows]
+        if not kept:
+            return file
+        targets, sources = np.array(kept, np.intp).T
+        vectors = dict(file.vectors)
+        for fingerprint in further:
+            column = segment.vectors[fingerprint]
+            if column.scales[sources].any():
+                new = missing(file.record.n_units, column.dim)
+                new.codes[targets], new.scales[targets] = column.codes[sources], column.scales[sources]
+                vectors[fingerprint] = new
+        return replace(file, vectors=vectors)
 
 
 def _by_size(files: list[IndexedFile]) -> list[list[IndexedFile]]:

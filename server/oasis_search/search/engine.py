@@ -1,6 +1,6 @@
 """One query, one snapshot, a list of hits: the whole of search, without any I/O."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from oasis_search.search.analysis import analyse
 from oasis_search.search.filters import allowed_units
 from oasis_search.search.fusion import Candidates, gather
 from oasis_search.search.query import Hit, Query
+from oasis_search.search.tiers import QueryVector
 from oasis_search.search.weights import WEIGHTS, Weights
 
 
@@ -21,19 +22,21 @@ def search(
     query: Query,
     encoder: Encoder | None,
     *,
+    refined_by: Sequence[QueryVector] = (),
     cancelled: Callable[[], bool] = lambda: False,
     weights: Weights = WEIGHTS,
 ) -> list[Hit]:
     """Hits of a query, best first, at most `query.limit`; empty when nothing can be asked or found.
 
-    Without an encoder, or where its vectors are missing, the lexical ranking stands alone. Raises Cancelled
-    when `cancelled` turns true, SettingError for a glob that cannot be read.
+    Without an encoder, or where its vectors are missing, the lexical ranking stands alone. `refined_by` is
+    the question as better encoders see it, the best last; they may cover a part of the units. Raises
+    Cancelled when `cancelled` turns true, SettingError for a glob that cannot be read.
     """
     analysis = analyse(query.text)
     if not analysis.body or not snapshot.n_units or query.limit < 1:
         return []
     allowed = allowed_units(snapshot, query.filter)
-    candidates = gather(snapshot, analysis, encoder, allowed, weights, cancelled)
+    candidates = gather(snapshot, analysis, encoder, allowed, weights, cancelled, refined_by)
     if not len(candidates.units):
         return []
     if cancelled():

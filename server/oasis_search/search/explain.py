@@ -43,7 +43,7 @@ def hits(
                 key=view.key,
                 score=round(score, 6),
                 probability=probability(shares[at], cosine, defines=bool(verdict.definition[row])),
-                reasons=_reasons(verdict, row, matched[at], cosine),
+                reasons=_reasons(verdict, row, matched[at], cosine, int(candidates.refined[row])),
             )
         )
     return result
@@ -81,7 +81,9 @@ def _matches(
     return matched, (mass / max(sum(idf.values()), 1e-9)).tolist()
 
 
-def _reasons(verdict: Verdict, row: int, matched: Sequence[str], cosine: float) -> tuple[Reason, ...]:
+def _reasons(
+    verdict: Verdict, row: int, matched: Sequence[str], cosine: float, refined: int
+) -> tuple[Reason, ...]:
     reasons = []
     if verdict.definition[row]:
         reasons.append(Reason("definition", "defines a name of the query"))
@@ -89,6 +91,8 @@ def _reasons(verdict: Verdict, row: int, matched: Sequence[str], cosine: float) 
         reasons.append(Reason("lexical", f"matches {', '.join(matched)}"))
     if cosine:
         reasons.append(Reason("static", f"similarity {cosine:.2f}"))
+    if refined:
+        reasons.append(Reason("model", f"place {refined} by meaning with the chosen model"))
     file = int(verdict.files.of_candidate[row])
     if verdict.path_words[row]:
         reasons.append(Reason("path", f"words of the query in {verdict.files.paths[file]}"))

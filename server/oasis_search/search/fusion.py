@@ -1,20 +1,23 @@
-"""Candidates of a query and their fused score: reciprocal ranks of the lexical and of the dense ranking.
+"""Candidates of a query and their fused score: reciprocal ranks of the lexical and of the dense rankings.
 
-rrf(u) = share / (K + rank_dense(u)) + (1 - share) / (K + rank_lexical(u)), as in Cormack et al. 2009; a unit
-that a ranking does not hold gets nothing from it. Equal scores share a rank: nothing depends on their order.
+rrf(u) = sum over rankings r of share_r / (K + rank_r(u)), as in Cormack et al. 2009; a unit that a ranking
+does not hold gets nothing from it. The rankings are the lexical one, the static encoder's, and that one
+refined by better encoders (`tiers.refine`). Equal scores share a rank: nothing depends on their order.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oasis_search.encoder.protocol import Encoder
-from oasis_search.index.dense import best, nearest, promising
+from oasis_search.index.dense import best, cosines_of, nearest, promising
 from oasis_search.index.lexical import FLAT_BM25, FieldQuery, bm25_scores, units_with
 from oasis_search.index.snapshot import Snapshot
+from oasis_search.index.tiers import covered
 from oasis_search.search.analysis import Analysis
+from oasis_search.search.tiers import QueryVector, refine
 from oasis_search.search.weights import Weights
 
 K = 20
@@ -42,9 +45,11 @@ class Candidates:
     lexical: NDArray[np.float32]
     """BM25 over text, name and path; 0 where no term stands."""
     cosine: NDArray[np.float32]
-    """Similarity to the query; 0 where it was not among the nearest."""
+    """Similarity to the query by the static encoder; 0 where no dense ranking holds the unit."""
     fused: NDArray[np.float32]
-    """1 for the best, 0 for a unit that neither ranking holds."""
+    """1 for the best, 0 for a unit that no ranking holds."""
+    refined: NDArray[np.int32]
+    """Rank by the better encoders from 1; 0 where there is none or the unit is not covered or not near."""
 
 
 def gather(
@@ -54,32 +59,73 @@ def gather(
     allowed: NDArray[np.bool_] | None,
     weights: Weights,
     cancelled: Callable[[], bool],
+    refined_by: Sequence[QueryVector] = (),
 ) -> Candidates:
-    """The candidates of a query."""
+    """The candidates of a query; `refined_by` are the better encoders, the best last."""
     lexical_scores = _lexical_scores(snapshot, analysis, weights, cancelled)
     if allowed is not None:
         lexical_scores *= allowed
     found = promising(lexical_scores, LEXICAL_CANDIDATES)
     lexical_units, lexical = best(snapshot, found, lexical_scores[found], LEXICAL_CANDIDATES)
     dense_units, cosines = np.zeros(0, np.int64), np.zeros(0, np.float32)
-    if encoder is not None:
-        vector = encoder.encode([analysis.text], role="query")[0]
-        if vector.any():
-            dense_units, cosines = nearest(
-                snapshot, encoder.fingerprint, vector, DENSE_CANDIDATES, allowed=allowed, cancelled=cancelled
-            )
+    first = _query_vector(encoder, analysis)
+    if first is not None:
+        dense_units, cosines = nearest(
+            snapshot, first.fingerprint, first.vector, DENSE_CANDIDATES, allowed=allowed, cancelled=cancelled
+        )
+    refined, seen = _refined(snapshot, dense_units, refined_by, allowed, cancelled)
     defined = [units_with(snapshot, symbol.term) for symbol in analysis.symbols]
     defined = [units for units in defined if len(units) <= DEFINITION_CANDIDATES]
     if allowed is not None:
         defined = [units[allowed[units]] for units in defined]
-    units = np.unique(np.concatenate([lexical_units, dense_units, *defined]))
+    units = np.unique(np.concatenate([lexical_units, dense_units, refined, *defined]))
     fused = np.zeros(len(units), np.float32)
-    fused[np.searchsorted(units, dense_units)] += np.float32(weights.dense_share) / (K + ranks(cosines))
-    fused[np.searchsorted(units, lexical_units)] += np.float32(1 - weights.dense_share) / (K + ranks(lexical))
+    dense_share = np.float32(weights.dense_share)
+    model_share = np.float32(weights.model_share if refined_by else 0.0)
+    fused[np.searchsorted(units, dense_units)] += dense_share * (1 - model_share) / (K + ranks(cosines))
+    places = np.arange(1, len(refined) + 1, dtype=np.int32)
+    fused[np.searchsorted(units, refined)] += dense_share * model_share / (K + places.astype(np.float32))
+    fused[np.searchsorted(units, lexical_units)] += (1 - dense_share) / (K + ranks(lexical))
     cosine = np.zeros(len(units), np.float32)
     cosine[np.searchsorted(units, dense_units)] = cosines
+    further = np.setdiff1d(refined, dense_units)
+    if first is not None and len(further):
+        cosine[np.searchsorted(units, further)] = cosines_of(
+            snapshot, first.fingerprint, first.vector, further
+        )
+    by_model = np.zeros(len(units), np.int32)
+    by_model[np.searchsorted(units, refined)] = np.where(seen[refined], places, 0) if refined_by else 0
     peak = fused.max(initial=0.0)
-    return Candidates(units, lexical_scores[units], cosine, fused / peak if peak else fused)
+    return Candidates(units, lexical_scores[units], cosine, fused / peak if peak else fused, by_model)
+
+
+def _query_vector(encoder: Encoder | None, analysis: Analysis) -> QueryVector | None:
+    """The question as the first tier sees it; None when it knows none of its words."""
+    if encoder is None:
+        return None
+    vector = encoder.encode([analysis.text], role="query")[0]
+    return QueryVector(encoder.name, encoder.fingerprint, vector) if vector.any() else None
+
+
+def _refined(
+    snapshot: Snapshot,
+    ranking: NDArray[np.int64],
+    refined_by: Sequence[QueryVector],
+    allowed: NDArray[np.bool_] | None,
+    cancelled: Callable[[], bool],
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The dense ranking after every better encoder, and (size,) which units any of them covers."""
+    seen = np.zeros(snapshot.size if refined_by else 0, bool)
+    if not refined_by:
+        return ranking[:0], seen
+    for query in refined_by:
+        has = covered(snapshot, query.fingerprint)
+        better, _ = nearest(
+            snapshot, query.fingerprint, query.vector, DENSE_CANDIDATES, allowed=allowed, cancelled=cancelled
+        )
+        ranking = refine(ranking, has, better, DENSE_CANDIDATES)
+        seen |= has
+    return ranking, seen
 
 
 def ranks(descending: NDArray[np.float32]) -> NDArray[np.float32]:

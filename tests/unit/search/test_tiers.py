@@ -1,0 +1,134 @@
+"""Rankings of several encoders become one without comparing their scores."""
+
+import ast
+import sysconfig
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oasis_search.encoder import HashingEncoder, load
+from oasis_search.index import Snapshot, quantise
+from oasis_search.index.tiers import add_vectors, share_covered
+from oasis_search.search import Query, search
+from oasis_search.search.tiers import QueryVector, refine
+
+Build = Callable[[Mapping[str, str]], Snapshot]
+
+FIRST = HashingEncoder(64)
+"""Tells texts apart by their words alone: the weaker tier."""
+
+MODULES = ("argparse.py", "shutil.py", "tempfile.py", "textwrap.py", "zipfile.py", "inspect.py", "gzip.py")
+
+
+@st.composite
+def rankings(draw: st.DrawFn) -> tuple[list[int], set[int], list[int]]:
+    units = draw(st.permutations(range(12)))
+    covered = draw(st.sets(st.integers(0, 11)))
+    better = draw(st.permutations(sorted(covered)))
+    return list(units), covered, list(better)
+
+
+def merged(ranking: list[int], covered: set[int], better: list[int], limit: int) -> list[int]:
+    mask = np.isin(np.arange(12), list(covered))
+    found = refine(
+        np.array(ranking[:limit], np.int64), mask, np.array(better[:limit], np.int64), limit
+    ).tolist()
+    return [int(unit) for unit in found]
+
+
+@given(rankings(), st.integers(1, 14))
+def test_refined_rankings_hold_their_places(case: tuple[list[int], set[int], list[int]], limit: int) -> None:
+    ranking, covered, better = case
+    found = merged(ranking, covered, better, limit)
+    assert found == merged(ranking, covered, better, 12)[:limit]
+    for before, after in zip(ranking, found, strict=False):
+        assert (before in covered) == (after in covered)
+        assert before in covered or before == after
+    assert [unit for unit in found if unit in covered] == better[: sum(unit in covered for unit in found)]
+
+
+def test_units_that_only_the_better_encoder_knows_come_last() -> None:
+    assert merged([4, 2], {2, 7, 8}, [8, 7, 2], 12) == [4, 8, 7, 2]
+    assert merged([], {7}, [7], 12) == [7]
+    assert merged([4, 2], set(), [], 12) == [4, 2]
+
+
+def documented(source: str) -> tuple[str, list[tuple[str, str]]]:
+    """The module without its docstrings, and (first sentence, name) of its documented functions."""
+    tree = ast.parse(source)
+    pairs: list[tuple[str, str]] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and (doc := ast.get_docstring(node)):
+            sentence = doc.split("\n\n")[0].split(". ")[0]
+            node.body = node.body[1:] or [ast.Pass()]
+            if len(sentence.split()) > 4 and not node.name.startswith("__"):
+                pairs.append((sentence, node.name))
+    return ast.unparse(tree), pairs
+
+
+@pytest.fixture(scope="module")
+def library(build: Build) -> tuple[Snapshot, dict[str, str], list[tuple[str, str]]]:
+    texts: dict[str, str] = {}
+    questions: list[tuple[str, str]] = []
+    for name in MODULES:
+        source = (Path(sysconfig.get_path("stdlib")) / name).read_text(encoding="utf-8")
+        texts[name], pairs = documented(source)
+        questions += pairs
+    return build(texts), texts, questions
+
+
+def test_quality_never_falls_while_coverage_grows(
+    library: tuple[Snapshot, dict[str, str], list[tuple[str, str]]],
+) -> None:
+    snapshot, texts, questions = library
+    assert len(questions) > 100
+    model = load("static")
+    units = np.random.default_rng(3).permutation(np.flatnonzero(snapshot.alive)).tolist()
+    views = [snapshot.view(unit) for unit in units]
+    codes = [
+        f"{v.container} {v.name}\n{texts[v.path].encode()[v.span.start_byte : v.span.end_byte].decode()}"
+        for v in views
+    ]
+    keys, vectors = [view.key for view in views], quantise(model.encode(codes))
+    asked = [
+        QueryVector("model", model.fingerprint, vector)
+        for vector in model.encode([question for question, _ in questions], role="query")
+    ]
+
+    def quality() -> float:
+        total = 0.0
+        for (question, name), vector in zip(questions, asked, strict=True):
+            names = [hit.name for hit in search(snapshot, Query(question, 10), FIRST, refined_by=[vector])]
+            total += 1 / (names.index(name) + 1) if name in names else 0.0
+        return total / len(questions)
+
+    reached = [quality()]
+    for part in np.array_split(np.arange(len(keys)), 5):
+        rows = part.tolist()
+        snapshot = add_vectors(snapshot, model.fingerprint, [keys[row] for row in rows], vectors.take(part))
+        reached.append(quality())
+    assert share_covered(snapshot, model.fingerprint) == 1.0
+    assert reached == sorted(reached)
+    assert reached[-1] > reached[0] + 0.02
+
+
+def test_hits_say_that_a_better_encoder_placed_them(build: Build) -> None:
+    texts = {
+        "a.py": "def retry(call):\n    return call()\n",
+        "b.py": "def bake(cake):\n    return cake.oven()\n",
+    }
+    snapshot = build(texts)
+    units = np.flatnonzero(snapshot.alive).tolist()
+    table = np.eye(8, dtype=np.float32)[: len(units)]
+    baker = table[[snapshot.name_of(unit) for unit in units].index("bake")]
+    snapshot = add_vectors(snapshot, "m", [snapshot.view(unit).key for unit in units], quantise(table))
+    hits = search(snapshot, Query("something sweet"), FIRST, refined_by=[QueryVector("m", "m", baker)])
+    places = {hit.name: [r.detail for r in hit.reasons if r.signal == "model"] for hit in hits}
+    assert places == {
+        "bake": ["place 1 by meaning with the chosen model"],
+        "retry": ["place 2 by meaning with the chosen model"],
+    }
