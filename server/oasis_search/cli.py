@@ -67,10 +67,24 @@ def _run(arguments: argparse.Namespace) -> int:
         case "doctor":
             return EXIT_FOUND if verbs.doctor(arguments.folder, as_json=arguments.json) else EXIT_NONE
         case "models":
-            verbs.models(arguments.action, arguments.name, as_json=arguments.json)
-            return EXIT_FOUND
+            return EXIT_FOUND if _models(arguments) else EXIT_NONE
         case verb:
             raise AssertionError(f"the parser let an unknown verb through: {verb}")
+
+
+def _models(arguments: argparse.Namespace) -> bool:
+    from oasis_search.terminal import models
+
+    match arguments.action:
+        case "show":
+            models.show(arguments.name, as_json=arguments.json)
+        case "use":
+            models.use(arguments.name)
+        case "evaluate":
+            return models.evaluate(arguments)
+        case _:
+            models.list_known(as_json=arguments.json)
+    return True
 
 
 def _serve(tcp: str) -> int:

@@ -73,6 +73,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     path = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OASIS_CACHE_DIR", str(path))
+        patch.setenv("OASIS_CONFIG", str(path / "settings.toml"))
         yield path
 
 
@@ -253,6 +254,7 @@ def test_doctor_reports_all_that_a_bug_report_needs(oasis: Oasis, folder: Path, 
         "python",
         "libraries",
         "grammars",
+        "settings",
         "model",
         "cache",
         "index",
@@ -288,16 +290,6 @@ def test_doctor_names_a_damaged_index(
     assert "PROBLEM  index" in found.out
 
 
-def test_models_lists_and_shows_what_ships(oasis: Oasis) -> None:
-    listed = oasis("models")
-    shown = json.loads(oasis("models", "show", "static", "--json").out)
-    assert listed.status == 0
-    assert listed.out.startswith("static ")
-    assert (shown["name"], shown["kind"]) == ("static", "static")
-    assert shown["fingerprint"] in oasis("models", "show", "static").out
-    assert json.loads(oasis("models", "list", "--json").out)["models"] == [shown]
-
-
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -321,9 +313,7 @@ def test_models_lists_and_shows_what_ships(oasis: Oasis) -> None:
         (("status", "no/such/folder"), ('no folder "no/such/folder"',)),
         (("search", "x", "nul\0byte"), ("no folder",)),
         (("search", "x", "n" * 5000), ("cannot be opened",)),
-        (("models", "show"), ("Which model?", "static")),
-        (("models", "show", "huge"), ("no model 'huge'",)),
-        (("models", "burn"), ("list and show NAME", "burn")),
+        (("models", "burn"), ("invalid choice", "burn")),
         (("serve", "--tcp", "8765"), ("HOST:PORT",)),
         (("search", "x", "--log-level", "loud"), ("loud",)),
     ],

@@ -20,7 +20,15 @@ from oasis_search.workspace.status import Coverage, FoundHit, SearchAnswer
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/log.md")
+PAGES = (
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "docs/log.md",
+    "docs/models.md",
+    "docs/endpoints.md",
+)
 
 
 def fenced(text: str, language: str = "") -> list[str]:

@@ -3,13 +3,19 @@
 import difflib
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from oasis_search.encoder import shipped_models
+from oasis_search.encoder.hub import ALIASES
+from oasis_search.encoder.load import ENDPOINT
 from oasis_search.errors import SettingError, WorkspaceError
+from oasis_search.preferences import preferences_path, read_preferences
 from oasis_search.search.query import MAX_QUERY_CHARS, Filter
-from oasis_search.settings import IndexSettings, SearchSettings, Settings
+from oasis_search.settings import Settings, parse_settings
 from oasis_search.syntax import KINDS, LANGUAGES, Kind, language_by_lsp_id
+from oasis_search.terminal.catalogue import locate_model
+from oasis_search.terminal.text import shown_path
 from oasis_search.workspace.patterns import parse_patterns
 from oasis_search.workspace.session import default_cache_dir
 
@@ -17,24 +23,34 @@ CACHE_VARIABLE = "OASIS_CACHE_DIR"
 
 
 def read_settings(model: str = "") -> Settings:
-    """Settings of one run in the terminal: defaults, a model, and the cache folder, which is always named."""
-    cache_dir = os.environ.get(CACHE_VARIABLE) or default_cache_dir()
-    return Settings(
-        index=IndexSettings(watch=False),
-        search=SearchSettings(model=model) if model else SearchSettings(),
-        cache_dir=str(Path(cache_dir).absolute()),
+    """Settings of one run in the terminal: the user's own file, a model over it, and the cache folder, named.
+
+    What is wrong with the file is said on stderr; defaults stand in for it.
+    """
+    tree, problems = read_preferences()
+    settings, more = parse_settings(tree)
+    for sentence in (*problems, *(f"{preferences_path()}: {sentence}" for sentence in more)):
+        sys.stderr.write(f"oasis: {shown_path(sentence)}\n")
+    cache_dir = os.environ.get(CACHE_VARIABLE) or settings.cache_dir or default_cache_dir()
+    return replace(
+        settings,
+        index=replace(settings.index, watch=False),
+        search=replace(settings.search, model=model) if model else settings.search,
+        cache_dir=str(Path(cache_dir).expanduser().absolute()),
     )
 
 
 def read_model(typed: str) -> str:
-    """A shipped model's name or the absolute path of a model folder; empty for the default."""
-    if not typed or typed in shipped_models():
+    """The name of a model that is on this machine or behind an endpoint, or the absolute path of a folder.
+
+    Empty for the default. Raises SettingError or EncoderError when there is no such model.
+    """
+    if not typed or typed == ENDPOINT or typed in shipped_models():
         return typed
-    folder = Path(typed).expanduser().absolute()
-    if folder.is_dir():
+    folder = locate_model(typed)
+    if Path(typed).expanduser().is_dir():
         return str(folder)
-    shipped = ", ".join(shipped_models()) or "none"
-    raise SettingError(f"There is no model {typed!r}: it is no folder, and the package ships {shipped}.")
+    return typed.lower() if typed.lower() in ALIASES else typed
 
 
 def read_query(text: str) -> str:
@@ -62,10 +78,10 @@ def read_folder(typed: str) -> Path:
     raise WorkspaceError(f'There is no folder "{typed}".')
 
 
-def read_limit(typed: str) -> int:
-    """How many hits at most."""
+def read_limit(typed: str, option: str = "-n") -> int:
+    """How many at most."""
     if not typed.isascii() or not typed.isdigit() or int(typed) < 1:
-        raise SettingError(f"-n must be a whole number of 1 or more, not {typed!r}.")
+        raise SettingError(f"{option} must be a whole number of 1 or more, not {typed!r}.")
     return int(typed)
 
 

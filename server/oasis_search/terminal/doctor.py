@@ -17,10 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from oasis_search.encoder import load
+from oasis_search.comparison.compare import encoder_spec
 from oasis_search.errors import OasisError
 from oasis_search.index import Store, store_path
-from oasis_search.settings import Settings
+from oasis_search.preferences import preferences_path, read_preferences
+from oasis_search.service.loading import load_encoder
+from oasis_search.settings import Settings, parse_settings
 from oasis_search.syntax import LANGUAGES
 from oasis_search.syntax.grammars import load_grammar
 from oasis_search.terminal.text import counted, shown_path, shown_size
@@ -71,7 +73,8 @@ def _checks(folder: Path, settings: Settings) -> Iterator[Check]:
     yield Check("python", True, f"{platform.python_version()} {sys.executable} on {platform.platform()}")
     yield _check_libraries()
     yield _check_grammars()
-    yield _check_model(settings.search.model)
+    yield _check_preferences()
+    yield _check_model(settings)
     yield from _check_cache(settings)
     yield _check_watch_limit()
     yield _check_git()
@@ -105,14 +108,23 @@ def _check_grammars() -> Check:
     return Check("grammars", not broken, f"{len(present)}: {', '.join(present)}", remedy)
 
 
-def _check_model(name: str) -> Check:
+def _check_preferences() -> Check:
+    path = preferences_path()
+    tree, problems = read_preferences(path)
+    problems += parse_settings(tree)[1]
+    if problems:
+        return Check("settings", False, f"{path} is not as it should be", " ".join(problems))
+    return Check("settings", True, str(path) if path.exists() else f"no file of your own ({path})")
+
+
+def _check_model(settings: Settings) -> Check:
+    name = settings.search.model
     try:
-        encoder = load(name)
+        encoder = load_encoder(encoder_spec(settings, name))
     except OasisError as error:
         return Check("model", False, f"{name} cannot be loaded", str(error))
-    return Check(
-        "model", True, f"{encoder.name}, {encoder.dim} dimensions, fingerprint {encoder.fingerprint}"
-    )
+    facts = (name, f"{encoder.dim} dimensions", f"fingerprint {encoder.fingerprint}", encoder.place)
+    return Check("model", True, ", ".join(facts))
 
 
 def _check_cache(settings: Settings) -> Iterator[Check]:

@@ -6,13 +6,18 @@ What a value means (a language's name, a folder) is checked in `arguments.py`.
 
 import argparse
 from collections.abc import Sequence
-from typing import TypeAlias
 
+from oasis_search.terminal.model_verbs import add_models
+from oasis_search.terminal.options import (
+    EXIT_CODES,
+    Verbs,
+    add_folder,
+    add_json,
+    add_log_level,
+    add_verb,
+    describe_examples,
+)
 from oasis_search.version import __version__
-
-LOG_LEVELS = ("debug", "info", "warning", "error")
-
-EXIT_CODES = "Exit status: 0 something was found or done, 1 nothing found, 2 an error, 130 interrupted."
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -20,7 +25,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="oasis",
         description="Find code by meaning, on your own machine: ask in words, get functions and classes.",
-        epilog=_examples(
+        epilog=describe_examples(
             'oasis search "where are retries with backoff done"',
             "oasis index ~/src/project",
             note="`oasis VERB --help` explains a verb. The index lies in your cache folder, or in the one\n"
@@ -31,13 +36,13 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"oasis {__version__}")
-    _add_log_level(parser, default="warning")
+    add_log_level(parser, default="warning")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
     _add_index(verbs)
     _add_search(verbs)
     _add_status(verbs)
     _add_doctor(verbs)
-    _add_models(verbs)
+    add_models(verbs)
     _add_serve(verbs)
     return parser
 
@@ -57,12 +62,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     return arguments
 
 
-_Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-"""argparse has no public name for it."""
-
-
-def _add_index(verbs: _Verbs) -> None:
-    parser = _verb(
+def _add_index(verbs: Verbs) -> None:
+    parser = add_verb(
         verbs,
         "index",
         "Index a folder now, so that the first question and the editor find it ready.",
@@ -70,15 +71,15 @@ def _add_index(verbs: _Verbs) -> None:
         "oasis index ~/src/project --rebuild",
         note="Runs until all is indexed. What is stored survives Ctrl-C; the next run goes on from there.",
     )
-    _add_folder(parser)
+    add_folder(parser)
     parser.add_argument(
         "--wait", action="store_true", help="return when all is indexed; always so, for scripts that say it"
     )
     parser.add_argument("--rebuild", action="store_true", help="forget what is stored for this folder first")
 
 
-def _add_search(verbs: _Verbs) -> None:
-    parser = _verb(
+def _add_search(verbs: Verbs) -> None:
+    parser = add_verb(
         verbs,
         "search",
         "Find the functions, classes and passages that answer a question in words, or that bear a name.",
@@ -87,7 +88,7 @@ def _add_search(verbs: _Verbs) -> None:
         note="Indexes what is new in the folder first.\n" + EXIT_CODES,
     )
     parser.add_argument("query", metavar="QUERY", help="words, a name, or both; `-` reads it from stdin")
-    _add_folder(parser)
+    add_folder(parser)
     parser.add_argument("-n", dest="limit", metavar="N", help="at most N hits (default: 10)", default="10")
     parser.add_argument(
         "--lang",
@@ -112,23 +113,23 @@ def _add_search(verbs: _Verbs) -> None:
     )
     parser.add_argument("--model", metavar="M", default="", help="a shipped model's name or a model folder")
     parser.add_argument("--explain", action="store_true", help="say why each hit stands where it does")
-    _add_json(parser)
+    add_json(parser)
 
 
-def _add_status(verbs: _Verbs) -> None:
-    parser = _verb(
+def _add_status(verbs: Verbs) -> None:
+    parser = add_verb(
         verbs,
         "status",
         "Say how much of a folder is indexed, and which files are left out and why. Indexes nothing.",
         "oasis status",
         "oasis status ~/src/project --json",
     )
-    _add_folder(parser)
-    _add_json(parser)
+    add_folder(parser)
+    add_json(parser)
 
 
-def _add_doctor(verbs: _Verbs) -> None:
-    parser = _verb(
+def _add_doctor(verbs: Verbs) -> None:
+    parser = add_verb(
         verbs,
         "doctor",
         "Check this installation; the output is what a bug report needs.",
@@ -136,25 +137,12 @@ def _add_doctor(verbs: _Verbs) -> None:
         "oasis doctor ~/src/project --json",
         note="Exit status: 0 all is well, 1 something has a remedy to try, 2 an error.",
     )
-    _add_folder(parser)
-    _add_json(parser)
+    add_folder(parser)
+    add_json(parser)
 
 
-def _add_models(verbs: _Verbs) -> None:
-    parser = _verb(
-        verbs,
-        "models",
-        "List the models that ship with the package, or show one.",
-        "oasis models",
-        "oasis models show static",
-    )
-    parser.add_argument("action", nargs="?", metavar="list|show", default="list", help="default: list")
-    parser.add_argument("name", nargs="?", metavar="NAME", default="", help="a model's name or folder (show)")
-    _add_json(parser)
-
-
-def _add_serve(verbs: _Verbs) -> None:
-    parser = _verb(
+def _add_serve(verbs: Verbs) -> None:
+    parser = add_verb(
         verbs,
         "serve",
         "Run the language server; editors start this.",
@@ -164,41 +152,3 @@ def _add_serve(verbs: _Verbs) -> None:
     door = parser.add_mutually_exclusive_group()
     door.add_argument("--stdio", action="store_true", help="speak over stdin and stdout (default)")
     door.add_argument("--tcp", metavar="HOST:PORT", default="", help="listen for one client on this address")
-
-
-def _verb(
-    verbs: _Verbs, name: str, description: str, *examples: str, note: str = ""
-) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = verbs.add_parser(
-        name,
-        help=description,
-        description=description,
-        epilog=_examples(*examples, note=note),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    _add_log_level(parser, default=argparse.SUPPRESS)
-    return parser
-
-
-def _add_folder(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", nargs="?", metavar="PATH", help="workspace folder (default: .)")
-
-
-def _add_json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print one JSON object; its shape is stable")
-
-
-def _add_log_level(parser: argparse.ArgumentParser, *, default: str) -> None:
-    parser.add_argument(
-        "--log-level",
-        choices=LOG_LEVELS,
-        default=default,
-        metavar="LEVEL",
-        help=f"what is logged to stderr: {', '.join(LOG_LEVELS)} (default: warning)",
-    )
-
-
-def _examples(*examples: str, note: str = "") -> str:
-    lines = ["examples:", *(f"  {example}" for example in examples)]
-    return "\n".join([*lines, "", note] if note else lines)

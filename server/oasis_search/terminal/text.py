@@ -1,6 +1,8 @@
 """Text that is safe to show: names and code from a workspace may hold anything, also terminal commands."""
 
 import io
+import json
+import sys
 from typing import TextIO
 
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -35,6 +37,11 @@ def shown_size(n_bytes: int) -> str:
 def counted(count: int, noun: str) -> str:
     """`1 file`, `2,000 files`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def write_json(value: object) -> None:
+    """One JSON object on stdout, as every `--json` prints it."""
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
 
 
 def _escape(char: str) -> str:
