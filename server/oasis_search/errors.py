@@ -3,7 +3,10 @@
 OasisError
 ├── SettingError      an option or argument has a value that cannot be honoured
 ├── EncoderError
-│   └── ModelFolderError   a model folder is missing, damaged or of another format
+│   ├── ModelFolderError     a model folder is missing, damaged or of another format
+│   ├── EncoderUnavailable   the encoder process is down, restarting or too slow (service/errors.py)
+│   ├── TextsRefused         some texts have no vector (service/errors.py)
+│   └── EndpointError        a server did not answer as it should (encoder/endpoint/errors.py)
 ├── StoreError        the index in the cache folder cannot be read or written
 ├── WorkspaceError    a folder cannot be opened, or is not a folder
 └── Cancelled         the caller gave up; not a failure

@@ -39,7 +39,53 @@ class SearchSettings:
     limit: int = 20
     """Hits in an answer when the request does not say."""
     model: str = "static"
-    """Encoder: a shipped model's name or a model folder."""
+    """Encoder: a shipped model's name, a model folder, a hub name that was downloaded, or `endpoint`."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSettings:
+    """How the chosen model runs, when it is more than a table: in a process of its own, at low priority."""
+
+    device: str = "auto"
+    """Where torch computes: auto, cpu, cuda, cuda:1, mps."""
+    threads: int = 0
+    """Cores it may use; 0 chooses a quarter of them, at least 2 and at most 8."""
+    dimensions: int = 0
+    """Numbers kept of each vector, for models trained so (Matryoshka); 0 keeps all."""
+    idle_minutes: int = 10
+    """Minutes without work after which its process ends and gives back its memory; 0 for never."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSettings:
+    """An OpenAI-compatible server that computes vectors; used only when `search.model` is `endpoint`."""
+
+    url: str = ""
+    """Base URL with its version, such as http://127.0.0.1:8080/v1; your code is sent there."""
+    model: str = ""
+    """Name of the model, as the server knows it."""
+    key_variable: str = ""
+    """Environment variable that holds the API key; empty sends none."""
+    query_prompt: str = ""
+    """Text put before every question."""
+    code_prompt: str = ""
+    """Text put before every piece of code."""
+    dimensions: int = 0
+    """Length of vectors to ask for; 0 leaves it to the model."""
+    max_chars: int = 20_000
+    """Longer texts are cut on the right."""
+    batch: int = 32
+    """Texts in one request at most."""
+    concurrency: int = 4
+    """Requests under way at the same time at most."""
+    timeout_s: int = 60
+    """Seconds for one request."""
+    requests_per_minute: int = 0
+    """Requests sent per minute at most; 0 for no limit."""
+    tokens_per_minute: int = 0
+    """Tokens sent per minute at most; 0 for no limit."""
+    token_budget: int = 0
+    """Tokens that may be used until the server's process ends; 0 for no limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +94,8 @@ class Settings:
 
     index: IndexSettings = field(default_factory=IndexSettings)
     search: SearchSettings = field(default_factory=SearchSettings)
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    endpoint: EndpointSettings = field(default_factory=EndpointSettings)
     cache_dir: str = ""
     """Where the index lives; empty means the user's cache folder."""
 

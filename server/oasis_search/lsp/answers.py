@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 from oasis_search.lsp import protocol
 from oasis_search.lsp.convert import range_of
-from oasis_search.workspace.status import Coverage, FolderStatus, FoundHit, SearchAnswer
+from oasis_search.workspace.status import Coverage, FolderStatus, FoundHit, ModelStatus, SearchAnswer
 
 
 class Presenter:
@@ -73,5 +73,18 @@ def folder_status(status: FolderStatus, uri: str) -> protocol.FolderStatus:
         "problemCounts": dict(status.problem_counts),
         "embedded": status.embedded,
         "watching": status.watching,
+        "message": status.message,
+    }
+
+
+def model_status(status: ModelStatus) -> protocol.ModelStatus:
+    """The state of the chosen model on the wire."""
+    return {
+        "name": status.name,
+        "phase": status.phase,
+        "place": status.place,
+        "dim": status.dim,
+        "process": status.process or 0,
+        "restarts": status.restarts,
         "message": status.message,
     }

@@ -133,11 +133,24 @@ class FolderStatus(TypedDict):
     message: Annotated[str, "one sentence for a person, empty when all is well"]
 
 
+class ModelStatus(TypedDict):
+    """The chosen model, when it is more than the table that answers at once."""
+
+    name: Annotated[str, "its own name; what was chosen before it was loaded"]
+    phase: Annotated[str, "of its process: `idle`, `starting`, `loading`, `ready`, `restarting` or `failed`"]
+    place: Annotated[str, "where it computes: the device, or where text is sent; empty before it was loaded"]
+    dim: Annotated[int, "length of its vectors, 0 before it was loaded"]
+    process: Annotated[int, "number of its process, 0 while there is none"]
+    restarts: Annotated[int, "times its process ended without being asked to"]
+    message: Annotated[str, "one sentence for a person, empty when all is well"]
+
+
 class StatusResult(TypedDict):
     """The state of every open workspace folder."""
 
     version: Annotated[str, "of the server"]
     folders: list[FolderStatus]
+    model: NotRequired[Annotated[ModelStatus, "left out when the table is all that was chosen"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +197,15 @@ _INTERNAL = Failure(INTERNAL_ERROR, "InternalError", "a defect; its traceback is
 _ANNOUNCED = "announced by `capabilities.experimental.oasis`"
 
 _EXAMPLE_COVERAGE: Mapping[str, object] = {"units": 1284, "lexical": 1.0, "static": 1.0, "model": 1.0}
+_EXAMPLE_MODEL: Mapping[str, object] = {
+    "name": "/home/ada/models/mini",
+    "phase": "ready",
+    "place": "CPU, int8 ONNX, 2 threads",
+    "dim": 384,
+    "process": 4711,
+    "restarts": 0,
+    "message": "",
+}
 _EXAMPLE_STATUS: Mapping[str, object] = {
     "uri": "file:///home/ada/engine",
     "phase": "ready",
@@ -255,7 +277,7 @@ METHODS: tuple[Method, ...] = (
         StatusResult,
         (_INTERNAL,),
         None,
-        {"version": "0.1.0", "folders": [_EXAMPLE_STATUS]},
+        {"version": "0.1.0", "folders": [_EXAMPLE_STATUS], "model": _EXAMPLE_MODEL},
     ),
     Method(
         STATUS_CHANGED,

@@ -5,6 +5,7 @@ engine's threads.
 """
 
 import asyncio
+import sys
 
 from oasis_search.lsp.client import ClientProfile
 from oasis_search.lsp.connection import Connection
@@ -21,6 +22,10 @@ from oasis_search.lsp.features.symbols import Symbols
 from oasis_search.lsp.features.sync import Sync
 from oasis_search.lsp.features.watching import Watching
 from oasis_search.lsp.streams import Sink, Source
+
+SWITCH_S = 0.0005
+"""A question gives up the interpreter at every numpy call, and would wait for 5 ms, the default, to
+have it back from the indexing thread each time."""
 
 
 class OasisServer(Connection):
@@ -42,6 +47,7 @@ class OasisServer(Connection):
 
     def run(self, source: Source, sink: Sink) -> int:
         """Serves until the client leaves; the exit code."""
+        sys.setswitchinterval(SWITCH_S)
         try:
             asyncio.run(self.serve(source, sink))
         finally:

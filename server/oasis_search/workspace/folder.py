@@ -7,15 +7,19 @@ is known.
 
 import logging
 import os
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 
+import numpy as np
+
 from oasis_search.errors import StoreError
 from oasis_search.index import Delta, Entry, IndexedFile, Snapshot, Store, decode_record
 from oasis_search.index.pack import Pack
+from oasis_search.index.tiers import add_vectors, keep_vectors, share_covered
 from oasis_search.index.vectors import VectorColumn
 from oasis_search.syntax.units import Problem
 from oasis_search.workspace.status import Coverage, FolderStatus, Phase
@@ -54,6 +58,8 @@ class FolderIndex:
         self.message = ""
         self.watching = "off"
         self.fingerprint, self.dim = fingerprint, dim
+        self.model = ""
+        """Fingerprint of the chosen model above the first tier; empty while there is none that is known."""
         self._store = store
         self._known: dict[str, Entry] = dict(store.entries(self.key)) if store else {}
         self._wanted: dict[str, int] = {}
@@ -65,6 +71,8 @@ class FolderIndex:
         self._removed: set[str] = set()
         self._to_store = Unsaved()
         self._embedded = 0
+        self._edited_at: dict[str, float] = {}
+        self._model_share: tuple[Snapshot, str, float] = (self.snapshot, "", 0.0)
 
     @property
     def is_known(self) -> bool:
@@ -151,14 +159,36 @@ class FolderIndex:
         vectors = {fingerprint: result.vectors}
         self._add(IndexedFile(path, entry.language, entry.digest, record, vectors))
         if result.unsaved:
+            self._edited_at[path] = time.monotonic()
             return  # Every keystroke would leave a row; the store learns of the text when it is saved.
         if result.is_new:
             self._to_store.records.append((entry.digest, entry.language, result.record))
         if result.n_embedded:
             self._to_store.vectors.append((fingerprint, record.unit_keys(), result.vectors))
 
+    def take_vectors(
+        self, fingerprint: str, keys: Sequence[bytes], vectors: VectorColumn, *, is_new: bool
+    ) -> None:
+        """Publishes vectors of a model for units by key; those that are new go to the store first."""
+        if is_new:
+            rows = np.flatnonzero(vectors.scales > 0)
+            self._embedded += len(rows)
+            some = [keys[row] for row in rows.tolist()]
+            self._to_store.vectors.append((fingerprint, some, vectors.take(rows)))
+            self._save()
+        self.snapshot = add_vectors(self.snapshot, fingerprint, keys, vectors)
+
+    def keep_vectors(self, models: Sequence[str]) -> None:
+        """Publishes a snapshot without the vectors of models other than these; the store keeps them."""
+        self.snapshot = keep_vectors(self.snapshot, [self.fingerprint, *models])
+
+    def edited_at(self, path: str) -> float:
+        """When the unsaved text of a path last arrived, in the time of `time.monotonic`."""
+        return self._edited_at.get(path, 0.0)
+
     def remove(self, path: str) -> None:
         """A path is gone, or no longer counts."""
+        self._edited_at.pop(path, None)
         self._found.discard(path)
         self._wanted.pop(path, None)
         self._problems.pop(path, None)
@@ -208,7 +238,15 @@ class FolderIndex:
         """How much of what was found can be found now; safe from any thread."""
         total = len(self._found)
         share = (total - len(self._wanted)) / total if total else float(self.phase is Phase.READY)
-        return Coverage(self.snapshot.n_units, lexical=share, static=share, model=0.0)
+        return Coverage(self.snapshot.n_units, lexical=share, static=share, model=self._covered_by_model())
+
+    def _covered_by_model(self) -> float:
+        snapshot, model = self.snapshot, self.model
+        known, of_model, share = self._model_share
+        if known is not snapshot or of_model != model:
+            share = share_covered(snapshot, model) if model else 0.0
+            self._model_share = (snapshot, model, share)
+        return share
 
     def status(self) -> FolderStatus:
         """What to tell about this folder now; safe from any thread."""

@@ -24,10 +24,12 @@ from oasis_search.workspace.folder import FolderIndex
 from oasis_search.workspace.githead import head_state
 from oasis_search.workspace.ignore import IgnoreRules, changes_rules
 from oasis_search.workspace.memory import give_back_large_blocks
+from oasis_search.workspace.model_tier import first_tier_of, spec_of
 from oasis_search.workspace.pool import WorkerDied, WorkerPool
 from oasis_search.workspace.status import FolderStatus, Phase
 from oasis_search.workspace.tasks import FileTask, Task, TaskResult, WorkerSetup
 from oasis_search.workspace.unsaved import UnsavedTexts
+from oasis_search.workspace.upgrade import Upgrader
 from oasis_search.workspace.walk import FoundFile
 from oasis_search.workspace.walks import WalkNews, Walks
 from oasis_search.workspace.watch import Batch, Watcher, is_git_state
@@ -82,6 +84,15 @@ class Indexer:
         self._pool: WorkerPool | None = None
         self._rules: dict[Path, IgnoreRules] = {}
         self._heads: dict[Path, str | None] = {}
+        self.models = Upgrader(
+            store_file,
+            unsaved,
+            lambda: self.folders,
+            self.post,
+            self._announcer.note,
+            lambda paths: self.note_changes(paths, is_edit=False),
+        )
+        """The models above the first tier."""
         self._walks = Walks(lambda news: self.post(partial(self._hear_walk, news)))
         self._watchers: dict[Path, Watcher] = {}
         self._to_watch: set[Path] = set()
@@ -113,9 +124,14 @@ class Indexer:
             self._n_posted += 1
         self._actions.put(action)
 
-    def is_settled(self, roots: Iterable[Path]) -> bool:
-        """Whether nothing is left to do for these folders: all that was posted is in their snapshots."""
+    def is_settled(self, roots: Iterable[Path], *, with_model: bool = False) -> bool:
+        """Whether nothing is left to do for these folders: all that was posted is in their snapshots.
+
+        With `with_model`, also whether the chosen model covers all that it can.
+        """
         folders = self.folders
+        if with_model and not self.models.is_done:
+            return False
         return self._n_posted == self._n_handled and all(
             root in folders
             and folders[root].phase in _SETTLED
@@ -173,21 +189,32 @@ class Indexer:
         self._load_encoder()
 
     def _load_encoder(self) -> None:
+        model = "static"
         try:
-            encoder = load(self._settings.search.model)
+            model = first_tier_of(self._settings)
+            encoder = load(model)
         except OasisError as error:
             self.encoder_problem = str(error)
             log.error("%s", error)
-            encoder = load("static")
+            model = "static"
+            encoder = load(model)
         if not isinstance(encoder, BagEncoder):
             raise TypeError(f"Encoder {encoder.name} does not work on bags of words.")
         self.encoder = encoder
         index = self._settings.index
         size = index.workers or min(4, os.cpu_count() or 1)
-        model = self._settings.search.model if not self.encoder_problem else "static"
         setup = WorkerSetup(str(self._store_file), model, index.max_file_kb * 1024)
         self._pool = WorkerPool(size, setup, lambda said: self.post(partial(self._hear, said)))
         self._hold_back()
+        self._choose_model()
+
+    def _choose_model(self) -> None:
+        """The model of the settings above the first tier; what is wrong with it stands in the status."""
+        try:
+            self.models.choose(None if self.encoder_problem else spec_of(self._settings))
+        except OasisError as error:
+            self.encoder_problem = str(error)
+            log.error("%s", error)
 
     def _pause(self) -> float | None:
         """Seconds until something is due, None when nothing is."""
@@ -229,6 +256,7 @@ class Indexer:
             complete = folder.is_complete and root not in self._walks.running
             if folder.has_unpublished and (complete or now >= self._next_publish):
                 folder.publish()
+                self.models.look()
                 spent = time.monotonic() - now
                 self._next_publish = time.monotonic() + max(PUBLISH_S, 4 * spent)
                 self._announcer.note(folder)
@@ -238,6 +266,7 @@ class Indexer:
                 self._announcer.note(folder)
                 self._announcer.announce()  # Saving a large snapshot may take a second.
                 folder.pack()
+                self.models.look()
                 if root in self._to_watch:
                     self._to_watch.discard(root)
                     self.watch(root)
@@ -254,6 +283,10 @@ class Indexer:
             root, self._store, encoder.fingerprint if encoder else "", encoder.dim if encoder else 0
         )
         folder.message = self._store_problem or self.encoder_problem
+        chosen = self.models.chosen
+        folder.model = (chosen and chosen.fingerprint) or ""
+        if chosen is None:
+            folder.keep_vectors([])  # Of a model that was chosen the last time.
         self.folders = {**self.folders, root: folder}
         self._announcer.note(folder)
         if encoder is None or not self._settings.index.enabled:
@@ -323,6 +356,7 @@ class Indexer:
         """Stops or goes on with bulk indexing; edits of open files are followed all the same."""
         self._paused = paused
         self._hold_back()
+        self.models.pause(paused)
         for folder in self.folders.values():
             if paused and folder.phase in (Phase.SCANNING, Phase.INDEXING):
                 folder.phase = Phase.PAUSED
@@ -364,7 +398,17 @@ class Indexer:
     def set_settings(self, settings: Settings) -> None:
         """Takes over new settings: what they touch is walked or encoded again."""
         old, self._settings = self._settings, settings
-        if (old.index, old.search.model) == (settings.index, settings.search.model):
+        if old.index == settings.index and _first_tier(old) == _first_tier(settings):
+            if (old.search.model, old.encoder, old.endpoint) != (
+                settings.search.model,
+                settings.encoder,
+                settings.endpoint,
+            ):
+                self.encoder_problem = ""
+                self._choose_model()
+                for folder in self.folders.values():
+                    folder.message = self._store_problem or self.encoder_problem
+                    self._announcer.note(folder)
             return
         roots = list(self.folders)
         watched = [*self._watchers, *self._to_watch]
@@ -526,6 +570,7 @@ class Indexer:
 
     def _close(self) -> None:
         self._closing = True
+        self.models.close()
         self._walks.stop_all()
         for watcher in self._watchers.values():
             watcher.stop()
@@ -534,3 +579,11 @@ class Indexer:
         for folder in self.folders.values():
             folder.publish()
             folder.pack()
+
+
+def _first_tier(settings: Settings) -> str:
+    """The first tier of some settings; for a model that cannot be honoured the one that stands in."""
+    try:
+        return first_tier_of(settings)
+    except OasisError:
+        return "static"

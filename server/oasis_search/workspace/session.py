@@ -17,13 +17,17 @@ from oasis_search.errors import WorkspaceError
 from oasis_search.index.store import store_path
 from oasis_search.search import search as search_snapshot
 from oasis_search.search.query import Query
+from oasis_search.search.tiers import QueryVector
 from oasis_search.settings import Settings
 from oasis_search.workspace.changes import Cause, FileChange
 from oasis_search.workspace.folder import FolderIndex
 from oasis_search.workspace.indexer import Indexer
-from oasis_search.workspace.status import Coverage, FolderStatus, FoundHit, Phase, SearchAnswer
+from oasis_search.workspace.status import Coverage, FolderStatus, FoundHit, ModelStatus, Phase, SearchAnswer
 from oasis_search.workspace.unsaved import UnsavedTexts
 from oasis_search.workspace.verify import Verifier
+
+MODEL_PATIENCE_S = 2.0
+"""So long a question waits for the chosen model before it is answered without it."""
 
 SPARE_HITS = 5
 """Hits asked for beyond the limit, to stand in for those that turn out to be stale."""
@@ -102,12 +106,17 @@ class Session:
             self._indexer.post(partial(self._indexer.note_changes, watched, is_edit=False))
 
     def search(
-        self, query: Query, *, folder: Path | None = None, cancelled: Callable[[], bool] = never
+        self,
+        query: Query,
+        *,
+        folder: Path | None = None,
+        patience_s: float = MODEL_PATIENCE_S,
+        cancelled: Callable[[], bool] = never,
     ) -> SearchAnswer:
         """Answers from what is published now; every hit is verified against the present text.
 
-        Blocks for milliseconds. Raises Cancelled when `cancelled` says so, WorkspaceError for a `folder` that
-        is not open.
+        Blocks for milliseconds, and at most `patience_s` longer for the chosen model. Raises Cancelled when
+        `cancelled` says so, WorkspaceError for a `folder` that is not open.
         """
         began = time.perf_counter()
         chosen = self._chosen(folder)
@@ -117,11 +126,15 @@ class Session:
         if not chosen:
             message = "Indexing has just begun." if self._roots else "No folder is open."
             return _answer([], chosen, self._model, began, message)
-        lists = [self._hits_of(index, query, cancelled) for index in chosen]
+        refined_by = self._indexer.models.query_vectors(query.text, patience_s, cancelled)
+        lists = [self._hits_of(index, query, refined_by, cancelled) for index in chosen]
         hits = lists[0] if len(lists) == 1 else sorted((h for one in lists for h in one), key=_by_probability)
         is_partial = any(index.phase in (Phase.SCANNING, Phase.INDEXING) for index in chosen)
         message = "Indexing is still going on; more may be found soon." if is_partial else ""
-        return _answer(hits[: query.limit], chosen, self._model, began, message)
+        model = refined_by[-1].model if refined_by else self._model
+        if not refined_by and any(index.coverage.model for index in chosen):
+            message = f"The model did not answer in time; this is the order of {model}. {message}".strip()
+        return _answer(hits[: query.limit], chosen, model, began, message)
 
     def symbols(self, text: str, *, limit: int = 100, cancelled: Callable[[], bool] = never) -> SearchAnswer:
         """The same engine for a symbol picker: units that have a name."""
@@ -132,9 +145,22 @@ class Session:
         """State of every folder."""
         return tuple(index.status() for index in self._indexes())
 
-    def wait_ready(self, timeout_s: float | None = None) -> bool:
-        """Waits until all that is known to have changed is searchable; False when time ran out."""
-        return self._indexer.wait(lambda: self._indexer.is_settled(list(self._roots)), timeout_s)
+    def model_status(self) -> ModelStatus | None:
+        """State of the chosen model; None when the first tier is all that was chosen."""
+        return self._indexer.models.status
+
+    def wait_ready(self, timeout_s: float | None = None, *, with_model: bool = False) -> bool:
+        """Waits until all that is known to have changed is searchable; False when time ran out.
+
+        With `with_model`, also until the chosen model covers all that it can, or cannot be used.
+        """
+        return self._indexer.wait(
+            lambda: self._indexer.is_settled(list(self._roots), with_model=with_model), timeout_s
+        )
+
+    def wait_model(self, timeout_s: float | None = None) -> bool:
+        """Waits until the chosen model is loaded or known to be unusable; False when time ran out."""
+        return self._indexer.wait(lambda: self._indexer.models.is_known, timeout_s)
 
     def reindex(self, folder: Path | None = None) -> None:
         """Forgets what is stored of a folder, or of all, and indexes anew."""
@@ -184,9 +210,17 @@ class Session:
             raise WorkspaceError(f"{root} is not an open folder (open: {names}).")
         return [index for index in self._indexes() if index.root == root]
 
-    def _hits_of(self, index: FolderIndex, query: Query, cancelled: Callable[[], bool]) -> list[FoundHit]:
+    def _hits_of(
+        self,
+        index: FolderIndex,
+        query: Query,
+        refined_by: Sequence[QueryVector],
+        cancelled: Callable[[], bool],
+    ) -> list[FoundHit]:
         wider = replace(query, limit=query.limit + SPARE_HITS)
-        hits = search_snapshot(index.snapshot, wider, self._indexer.encoder, cancelled=cancelled)
+        hits = search_snapshot(
+            index.snapshot, wider, self._indexer.encoder, refined_by=refined_by, cancelled=cancelled
+        )
         verifier = Verifier(index.root, self._unsaved)
         verified: list[FoundHit] = []
         stale: set[Path] = set()

@@ -55,6 +55,26 @@ class FolderStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelStatus:
+    """The chosen model, when it is more than the first tier."""
+
+    name: str
+    """Its own name; what was chosen before it was loaded."""
+    phase: str
+    """idle, starting, loading, ready, restarting or failed: of its process."""
+    place: str
+    """Where it computes, in one phrase: the device, or where text is sent; empty before it was loaded."""
+    dim: int
+    """Length of its vectors, 0 before it was loaded."""
+    process: int | None
+    """Number of its process, None while there is none."""
+    restarts: int
+    """Times its process ended without being asked to."""
+    message: str
+    """A sentence when something is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
 class FoundHit:
     """A hit whose text was verified, with where it is on this machine."""
 

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
+from oasis_search.preferences import read_preferences
 from oasis_search.settings import Settings, parse_settings
 
 if TYPE_CHECKING:
@@ -28,12 +29,14 @@ class Configuration:
     def __init__(self, server: "OasisServer") -> None:
         self._server = server
         self._base = _without_nulls(_unwrap(server.client.options))
+        self._own: Mapping[str, object] = {}
         self._told: set[str] = set()
         self.settings = Settings()
         server.on_notification(types.WORKSPACE_DID_CHANGE_CONFIGURATION, self._did_change)
 
     async def load(self) -> Settings:
         """The settings of this moment."""
+        await self._read_own_file()
         return self._accept(await self._pull() if self._server.client.has_configuration else None)
 
     async def register(self) -> None:
@@ -54,12 +57,18 @@ class Configuration:
         self._server.spawn("settings", self._reload(params.settings))
 
     async def _reload(self, pushed: object) -> None:
+        await self._read_own_file()
         if self._server.client.has_configuration:
             pushed = await self._pull()
         settings = self._accept(pushed)
         await self._server.engine.control(lambda session: session.set_settings(settings))
         for root in self._server.folders.roots:
             await self._server.watching.watch(root)
+
+    async def _read_own_file(self) -> None:
+        """The user's own settings, which hold wherever the editor says nothing else."""
+        self._own, problems = await asyncio.to_thread(read_preferences)
+        self._tell(problems)
 
     async def _pull(self) -> object:
         items = [types.ConfigurationItem(section=SECTION)]
@@ -72,12 +81,16 @@ class Configuration:
         return values[0] if isinstance(values, list | tuple) and values else None
 
     def _accept(self, pushed: object) -> Settings:
-        self.settings, problems = parse_settings(_merge(self._base, _without_nulls(_unwrap(pushed))))
+        options = _merge(_merge(self._own, self._base), _without_nulls(_unwrap(pushed)))
+        self.settings, problems = parse_settings(options)
+        self._tell(problems)
+        return self.settings
+
+    def _tell(self, problems: Iterable[str]) -> None:
         for sentence in problems:
             if sentence not in self._told:
                 self._told.add(sentence)
                 self._server.say(sentence)
-        return self.settings
 
 
 def _unwrap(options: object) -> object:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oasis_search.lsp import protocol
-from oasis_search.lsp.answers import folder_status
+from oasis_search.lsp.answers import folder_status, model_status
 from oasis_search.version import __version__
 from oasis_search.workspace.status import FolderStatus
 
@@ -34,12 +34,17 @@ class Status:
 
     async def answer(self) -> protocol.StatusResult:
         """The state of all folders."""
-        statuses = await self._server.engine.ask(lambda session, _cancelled: session.status())
+        statuses, model = await self._server.engine.ask(
+            lambda session, _cancelled: (session.status(), session.model_status())
+        )
         folders = self._server.folders
-        return {
+        result: protocol.StatusResult = {
             "version": __version__,
             "folders": [folder_status(status, folders.uri_of(status.root)) for status in statuses],
         }
+        if model is not None:
+            result["model"] = model_status(model)
+        return result
 
     async def _answer(self, _params: object) -> protocol.StatusResult:
         return await self.answer()
