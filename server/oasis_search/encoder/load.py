@@ -1,12 +1,19 @@
 """From a name or a folder to an encoder."""
 
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
+from typing import Any, Literal
 
 from oasis_search.encoder.folder import MANIFEST_NAME, read_manifest
 from oasis_search.encoder.protocol import Encoder
 from oasis_search.encoder.static import load_static
-from oasis_search.errors import ModelFolderError
+from oasis_search.errors import ModelFolderError, SettingError
+
+ENDPOINT = "endpoint"
+"""The name that stands for the server that `endpoint` describes."""
+
+Kind = Literal["static", "onnx", "transformer", "endpoint"]
 
 
 def shipped_models() -> dict[str, Path]:
@@ -17,19 +24,72 @@ def shipped_models() -> dict[str, Path]:
     return {path.name: path for path in sorted(root.iterdir()) if (path / MANIFEST_NAME).is_file()}
 
 
-def load(name_or_folder: str | Path) -> Encoder:
-    """The encoder of a shipped model by name, else of the model folder at this path.
+def kind_of(name_or_folder: str | Path) -> Kind:
+    """What would load this, without loading it or looking further than at one manifest.
 
-    Raises ModelFolderError when there is neither, or when the folder cannot be honoured.
+    Raises ModelFolderError for a manifest that cannot be honoured.
     """
-    shipped = shipped_models()
-    folder = shipped.get(str(name_or_folder)) or Path(name_or_folder)
-    if not folder.is_dir():
-        raise ModelFolderError(
-            f"There is no model {str(name_or_folder)!r}: it is no folder, and the package ships "
-            f"{', '.join(shipped) or 'none'}."
-        )
-    kind = read_manifest(folder).kind
-    if kind != "static":
-        raise ModelFolderError(f"{folder} holds a model of kind {kind!r}; this version loads only static.")
-    return load_static(folder)
+    if str(name_or_folder) == ENDPOINT:
+        return "endpoint"
+    folder = shipped_models().get(str(name_or_folder)) or Path(name_or_folder)
+    if not (folder / MANIFEST_NAME).is_file():
+        return "transformer"
+    match read_manifest(folder).kind:
+        case "static":
+            return "static"
+        case "onnx":
+            return "onnx"
+        case kind:
+            raise ModelFolderError(
+                f"{folder} holds a model of kind {kind!r}; this version knows static and onnx. "
+                "Update oasis-code-search."
+            )
+
+
+def load(
+    name_or_folder: str | Path,
+    *,
+    threads: int = 0,
+    device: str = "auto",
+    dimensions: int = 0,
+    endpoint: Mapping[str, Any] | None = None,
+) -> Encoder:
+    """The encoder of a shipped model, a model folder, a sentence-transformers folder or a hub name.
+
+    `threads` 0 leaves the number to the library; `device` and `dimensions` (numbers kept of each vector, 0
+    for all) are for transformers; `endpoint` are the `EndpointOptions` of the name `endpoint`. Raises
+    EncoderError (ModelFolderError for a folder) when there is none, or when it cannot be honoured. Never
+    downloads anything.
+    """
+    match kind_of(name_or_folder):
+        case "static":
+            return load_static(shipped_models().get(str(name_or_folder)) or Path(name_or_folder))
+        case "onnx":
+            from oasis_search.encoder.onnx import load_onnx
+
+            folder = shipped_models().get(str(name_or_folder)) or Path(name_or_folder)
+            return load_onnx(folder, threads=threads)
+        case "endpoint":
+            from oasis_search.encoder.content_hash import memory_folder
+            from oasis_search.encoder.endpoint.encoder import connect_endpoint
+            from oasis_search.encoder.endpoint.options import EndpointOptions
+
+            if endpoint is None or not endpoint.get("url"):
+                raise SettingError(
+                    'The model is "endpoint", but no endpoint is set. Set endpoint.url and endpoint.model.'
+                )
+            return connect_endpoint(EndpointOptions(**endpoint), memory=memory_folder() / "endpoints")
+        case "transformer":
+            from oasis_search.encoder.hub import ALIASES, locate
+            from oasis_search.encoder.transformer import load_transformer
+
+            folder, name = Path(name_or_folder), str(name_or_folder)
+            if not folder.is_dir():
+                if "/" not in name and name.lower() not in ALIASES:
+                    known = ", ".join((*shipped_models(), *ALIASES, ENDPOINT))
+                    raise ModelFolderError(
+                        f"There is no model {name!r}: it is no folder and none of {known}. "
+                        '"oasis models" lists them.'
+                    )
+                folder = locate(str(name_or_folder))
+            return load_transformer(folder, device=device, threads=threads, truncate_dim=dimensions or None)

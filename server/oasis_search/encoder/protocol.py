@@ -30,6 +30,11 @@ class Encoder(Protocol):
         """Length of a vector."""
         ...
 
+    @property
+    def place(self) -> str:
+        """Where it computes, in one phrase for people: `CPU, numpy`, `sends text to https://host/v1`."""
+        ...
+
     def encode(self, texts: Sequence[str], role: Role = "code") -> Vectors:
         """(len(texts), dim) float32, each row of length 1 (all zeros for a text without a known token)."""
         ...

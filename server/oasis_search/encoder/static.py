@@ -76,6 +76,11 @@ class StaticEncoder:
         return self._fingerprint
 
     @property
+    def place(self) -> str:
+        """Where it computes."""
+        return "CPU, numpy"
+
+    @property
     def dim(self) -> int:
         """Length of a vector."""
         return self._manifest.dim

@@ -1,0 +1,256 @@
+"""A transformer as a graph of onnxruntime: no torch, a fifth of its memory, several times its speed.
+
+The folder is ours (`oasis-train export --onnx` writes it): `oasis.json`, the graph, its weights, which are
+mapped rather than read, and the tokenizer. A graph takes `ids`, `mask` and `pool` and gives vectors of length
+1. Several threads mean several batches at once, each on one thread: that needs no waiting within a batch,
+and a batch of a few hundred tokens stays in the cache of a core. Nothing is downloaded and nothing reported.
+"""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
+
+from oasis_search.encoder.batches import token_batches
+from oasis_search.encoder.folder import Manifest, read_manifest
+from oasis_search.encoder.merging import MergedText, punctuation_table
+from oasis_search.encoder.modules import Pooling
+from oasis_search.encoder.packing import TextPacker
+from oasis_search.encoder.protocol import Role, Vectors
+from oasis_search.errors import EncoderError, ModelFolderError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+InferenceSession = Any
+"""Of onnxruntime, which has no types."""
+
+GRAPH_NAME = "model.onnx"
+WEIGHTS_NAME = "model.weights"
+TOKENIZER_NAME = "tokenizer.json"
+INPUTS = frozenset({"ids", "mask", "pool", "merge_1", "bias_1", "merge_2", "bias_2"})
+"""What a graph may ask for (packing.py)."""
+
+OUTPUT = "vectors"
+
+MAX_TOKENS = 256
+"""Padded tokens of a batch: as fast as 512 on MiniLM, in 25 MB less per thread (docs/onnx.md)."""
+
+MAX_TEXTS = 64
+
+TOKENISED_AT_ONCE = 256
+"""Texts; the library's own record of a text takes some twenty times the memory of its ids."""
+
+LARGE_BYTES = 2**28
+"""Weights above this are shared by all threads in one batch, or a single query would take too long."""
+
+PRECISIONS = ("int8", "float32")
+
+_AGAIN = "Export or install the model again."
+
+
+class OnnxEncoder:
+    """A loaded graph; `encode` may be called by several threads at once."""
+
+    def __init__(
+        self, manifest: Manifest, session: InferenceSession, tokenizer: "Tokenizer", threads: int
+    ) -> None:
+        """Use `load_onnx`."""
+        self._manifest = manifest
+        self._fingerprint = manifest.fingerprint
+        self._session = session
+        self._inputs = {node.name for node in session.get_inputs()}
+        self._tokenizer = tokenizer
+        self._packer = _packer(manifest, tokenizer)
+        self._skip = {role: self._prompt_length(role) for role in get_args(Role)}
+        self._threads = threads
+        self._workers = 1 if _is_large(manifest) else threads
+
+    @property
+    def name(self) -> str:
+        """What a user calls it."""
+        return self._manifest.name
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever any vector could change."""
+        return self._fingerprint
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return self._manifest.dim
+
+    @property
+    def place(self) -> str:
+        """Where it computes, e.g. `CPU, int8 ONNX, 2 threads`."""
+        precision = self._manifest.options["precision"]
+        return f"CPU, {precision} ONNX, {self._threads} thread{'s' if self._threads > 1 else ''}"
+
+    def encode(self, texts: Sequence[str], role: Role = "code") -> Vectors:
+        """(len(texts), dim) float32, each row of length 1; zeros for a text without a token.
+
+        Raises EncoderError when onnxruntime fails or gives no numbers.
+        """
+        prepared = self._prepare(texts, role)
+        vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
+        known = [index for index, text in enumerate(prepared) if len(text.ids)]
+        costs = [self._packer.cost(prepared[index]) for index in known]
+        batches = [
+            [known[place] for place in batch]
+            for batch in token_batches(costs, max_tokens=MAX_TOKENS, max_texts=MAX_TEXTS)
+        ]
+
+        def run(batch: list[int]) -> None:
+            vectors[batch] = self._encode_batch([prepared[index] for index in batch], self._skip[role])
+
+        if self._workers == 1 or len(batches) < 2:
+            for batch in batches:
+                run(batch)
+        else:
+            with ThreadPoolExecutor(self._workers, thread_name_prefix="onnx") as pool:
+                for _ in pool.map(run, batches):
+                    pass
+        return vectors
+
+    def _prepare(self, texts: Sequence[str], role: Role) -> list[MergedText]:
+        prompt = self._manifest.prompts[role]
+        prepared: list[MergedText] = []
+        for start in range(0, len(texts), TOKENISED_AT_ONCE):
+            some = [prompt + text for text in texts[start : start + TOKENISED_AT_ONCE]]
+            prepared += [self._packer.prepare(e.ids) for e in self._tokenizer.encode_batch_fast(some)]
+        return prepared
+
+    def _encode_batch(self, texts: list[MergedText], skip: int) -> Vectors:
+        arrays = self._packer.pack(texts, skip=skip)
+        inputs = {name: array for name, array in arrays.items() if name in self._inputs}
+        try:
+            vectors: Vectors = self._session.run([OUTPUT], inputs)[0]
+        except Exception as error:  # onnxruntime raises nothing narrower
+            raise EncoderError(
+                f"{self.name} failed on {len(texts)} texts of {arrays['ids'].shape[1]} tokens ({error}). If "
+                f"memory is short, close what else uses it; else: {_AGAIN}"
+            ) from error
+        if not np.isfinite(vectors).all():
+            raise EncoderError(f"{self.name} gave vectors that are not numbers. {_AGAIN}")
+        return vectors
+
+    def _prompt_length(self, role: Role) -> int:
+        """Leading tokens that are not pooled: none, unless the model leaves its prompts out."""
+        prompt = self._manifest.prompts[role]
+        if self._manifest.options["include_prompt"] or not prompt:
+            return 0
+        encoding = self._tokenizer.encode(prompt)
+        ends_special = bool(encoding.special_tokens_mask) and encoding.special_tokens_mask[-1] == 1
+        return len(encoding.ids) - int(ends_special)
+
+
+def load_onnx(folder: Path, *, threads: int = 0) -> OnnxEncoder:
+    """The encoder in a model folder of kind `onnx`; `threads` 0 means one per core this process may use.
+
+    Raises ModelFolderError when the folder is damaged or its parts do not fit, EncoderError when onnxruntime
+    or tokenizers cannot be loaded.
+    """
+    manifest = read_manifest(folder)
+    _check_manifest(folder, manifest)
+    threads = threads if threads > 0 else _n_cores()
+    tokenizer = _load_tokenizer(folder / TOKENIZER_NAME, int(manifest.options["vocab_size"]))
+    session = _start_session(folder / GRAPH_NAME, threads if _is_large(manifest) else 1)
+    outputs = {node.name: node.shape[-1] for node in session.get_outputs()}
+    inputs = {node.name for node in session.get_inputs()}
+    if outputs.get(OUTPUT) != manifest.dim or not inputs <= INPUTS:
+        raise ModelFolderError(
+            f"{folder / GRAPH_NAME} takes {sorted(inputs)} and gives {outputs}, but the manifest promises "
+            f"vectors of {manifest.dim} numbers from {sorted(INPUTS)}. {_AGAIN}"
+        )
+    return OnnxEncoder(manifest, session, tokenizer, threads)
+
+
+def _check_manifest(folder: Path, manifest: Manifest) -> None:
+    missing = {GRAPH_NAME, WEIGHTS_NAME, TOKENIZER_NAME} - set(manifest.files)
+    if missing or manifest.kind != "onnx":
+        raise ModelFolderError(
+            f"{folder} is not a folder of kind onnx (kind {manifest.kind}, missing {sorted(missing)}). "
+            f"{_AGAIN}"
+        )
+    options = manifest.options
+    layers = options.get("merge_layers")
+    if (
+        options.get("pooling") not in get_args(Pooling)
+        or options.get("precision") not in PRECISIONS
+        or not isinstance(options.get("include_prompt"), bool)
+        or not all(isinstance(options.get(key), int) for key in ("vocab_size", "pad_id", "layers"))
+        or not isinstance(layers, list)
+        or layers not in ([], sorted(layers))
+    ):
+        raise ModelFolderError(f"{folder}: the options of the manifest are not those of an encoder. {_AGAIN}")
+
+
+def _packer(manifest: Manifest, tokenizer: "Tokenizer") -> TextPacker:
+    options = manifest.options
+    special = [n for n, token in tokenizer.get_added_tokens_decoder().items() if token.special]
+    return TextPacker(
+        options["pooling"],
+        options["pad_id"],
+        merge_layers=options["merge_layers"],
+        n_layers=options["layers"],
+        punctuation=punctuation_table(tokenizer.get_vocab(), special, options["vocab_size"]),
+    )
+
+
+def _load_tokenizer(path: Path, vocab_size: int) -> "Tokenizer":
+    try:
+        from tokenizers import Tokenizer
+    except ImportError as error:
+        raise EncoderError(
+            f"tokenizers cannot be loaded ({error}). Install it: pip install tokenizers."
+        ) from error
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises nothing narrower
+        raise ModelFolderError(f"{path} cannot be read ({error}). {_AGAIN}") from error
+    token, largest = max(tokenizer.get_vocab().items(), key=lambda item: item[1], default=("", -1))
+    if not 0 <= largest < vocab_size:
+        raise ModelFolderError(
+            f"{path} does not fit the model: its token {token!r} has the number {largest}, but the model "
+            f"knows {vocab_size}. {_AGAIN}"
+        )
+    return tokenizer
+
+
+def _start_session(path: Path, threads: int) -> InferenceSession:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise EncoderError(
+            f"onnxruntime cannot be loaded ({error}). Install it: pip install onnxruntime."
+        ) from error
+    library: Any = onnxruntime  # its types leave out half
+    library.set_default_logger_severity(4)
+    library.disable_telemetry_events()
+    options = library.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.enable_mem_pattern = False  # it keeps a plan of memory for every shape of batch ever seen
+    options.graph_optimization_level = library.GraphOptimizationLevel.ORT_ENABLE_BASIC  # see onnx_bert.py
+    try:
+        session: InferenceSession = library.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # onnxruntime raises nothing narrower
+        raise ModelFolderError(
+            f"{path} cannot be loaded by onnxruntime {library.__version__} ({error}). {_AGAIN}"
+        ) from error
+    return session
+
+
+def _is_large(manifest: Manifest) -> bool:
+    return manifest.files[WEIGHTS_NAME].n_bytes > LARGE_BYTES
+
+
+def _n_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
