@@ -7,13 +7,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from oasis_search.encoder import load
-from oasis_search.errors import OasisError
+from oasis_search.errors import OasisError, SettingError
 from oasis_search.version import __version__
 from oasis_train.evaluate import SuiteResult, evaluate
 from oasis_train.suites import load_suite
 
 _EXAMPLES = """examples:
   oasis-train evaluate --model static --suite bench/cosqa --suite bench/staqc-dev
+  oasis-train export --onnx --int8 --model ~/all-MiniLM-L6-v2 --out minilm-int8
   oasis-train run recipes/oasis-static.toml --source ~/packages --teacher ~/all-MiniLM-L6-v2 --out run
 """
 
@@ -46,11 +47,12 @@ def _parser() -> argparse.ArgumentParser:
     for name, run, summary in (
         ("corpus", _corpus, "collect documented functions: OUT/corpus"),
         ("train", _train, "train on OUT/corpus: OUT/checkpoint.npz"),
-        ("export", _export, "write OUT/checkpoint.npz as a model folder: OUT/model"),
+        ("export", _export, "write OUT/checkpoint.npz, or a transformer as ONNX, as a model folder"),
         ("run", _run, "corpus, train, export and evaluate"),
     ):
         verb = verbs.add_parser(name, help=summary)
-        verb.add_argument("recipe", type=Path, help="a recipe (TOML)")
+        n_recipes = "?" if name == "export" else None
+        verb.add_argument("recipe", type=Path, nargs=n_recipes, help="a recipe (TOML)")
         verb.add_argument("--out", required=True, type=Path, help="folder of the run")
         for option, kind, summary in (
             ("--source", "append", "folder whose sub-folders are repositories; replaces the recipe's"),
@@ -60,7 +62,21 @@ def _parser() -> argparse.ArgumentParser:
         ):
             verb.add_argument(option, action=kind, type=Path, metavar="PATH", help=summary)
         verb.set_defaults(run=run)
+        if name == "export":
+            _add_onnx_options(verb)
     return parser
+
+
+def _add_onnx_options(verb: argparse.ArgumentParser) -> None:
+    group = verb.add_argument_group("ONNX", "instead of a recipe; OUT itself becomes the model folder")
+    group.add_argument("--onnx", action="store_true", help="export a transformer for onnxruntime")
+    group.add_argument("--model", metavar="NAME_OR_FOLDER", help="a sentence-transformers folder or hub name")
+    group.add_argument("--int8", action="store_true", help="8 bits: faster, and a quarter of the size")
+    group.add_argument("--no-merging", action="store_true", help="with --int8: compute every token apart")
+    group.add_argument(
+        "--calibrate", type=Path, metavar="FOLDER", help="with --int8: code to measure by, not Python's own"
+    )
+    group.add_argument("--name", default="", help="what users call the model")
 
 
 def _evaluate(options: argparse.Namespace) -> int:
@@ -101,11 +117,36 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
+    if options.onnx:
+        return _export_onnx(options)
+    if options.recipe is None:
+        raise SettingError("export needs a recipe, or --onnx with --model.")
     from oasis_train.recipe import load_recipe
     from oasis_train.run import export
 
     manifest = export(load_recipe(options.recipe), options.out, options.out / "model")
     print(f"{options.out / 'model'}: {manifest.name}, fingerprint {manifest.fingerprint}", file=sys.stderr)
+    return 0
+
+
+def _export_onnx(options: argparse.Namespace) -> int:
+    from oasis_search.encoder.hub import locate
+    from oasis_train.onnx_export import export_onnx
+
+    if options.model is None or options.recipe is not None:
+        raise SettingError("export --onnx takes no recipe; name the transformer with --model.")
+    if not options.int8 and (options.no_merging or options.calibrate):
+        raise SettingError("--no-merging and --calibrate change nothing without --int8.")
+    folder = Path(options.model)
+    manifest = export_onnx(
+        folder if folder.is_dir() else locate(options.model),
+        options.out,
+        precision="int8" if options.int8 else "float32",
+        name=options.name,
+        calibrate=options.calibrate,
+        merge=not options.no_merging,
+    )
+    print(f"{options.out}: {manifest.name}, fingerprint {manifest.fingerprint}", file=sys.stderr)
     return 0
 
 
