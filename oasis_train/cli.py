@@ -121,6 +121,10 @@ def _export(options: argparse.Namespace) -> int:
         return _export_onnx(options)
     if options.recipe is None:
         raise SettingError("export needs a recipe, or --onnx with --model.")
+    return _export_run(options)
+
+
+def _export_run(options: argparse.Namespace) -> int:
     from oasis_train.recipe import load_recipe
     from oasis_train.run import export
 
@@ -153,7 +157,7 @@ def _export_onnx(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     from oasis_train.recipe import load_recipe
 
-    for stage in (_corpus, _train, _export):
+    for stage in (_corpus, _train, _export_run):
         stage(options)
     encoder = load(options.out / "model")
     for folder in load_recipe(options.recipe).suites:
