@@ -72,7 +72,6 @@ def _add_onnx_options(verb: argparse.ArgumentParser) -> None:
     group.add_argument("--onnx", action="store_true", help="export a transformer for onnxruntime")
     group.add_argument("--model", metavar="NAME_OR_FOLDER", help="a sentence-transformers folder or hub name")
     group.add_argument("--int8", action="store_true", help="8 bits: faster, and a quarter of the size")
-    group.add_argument("--no-merging", action="store_true", help="with --int8: compute every token apart")
     group.add_argument(
         "--calibrate", type=Path, metavar="FOLDER", help="with --int8: code to measure by, not Python's own"
     )
@@ -139,8 +138,8 @@ def _export_onnx(options: argparse.Namespace) -> int:
 
     if options.model is None or options.recipe is not None:
         raise SettingError("export --onnx takes no recipe; name the transformer with --model.")
-    if not options.int8 and (options.no_merging or options.calibrate):
-        raise SettingError("--no-merging and --calibrate change nothing without --int8.")
+    if options.calibrate and not options.int8:
+        raise SettingError("--calibrate changes nothing without --int8.")
     folder = Path(options.model)
     manifest = export_onnx(
         folder if folder.is_dir() else locate(options.model),
@@ -148,7 +147,6 @@ def _export_onnx(options: argparse.Namespace) -> int:
         precision="int8" if options.int8 else "float32",
         name=options.name,
         calibrate=options.calibrate,
-        merge=not options.no_merging,
     )
     print(f"{options.out}: {manifest.name}, fingerprint {manifest.fingerprint}", file=sys.stderr)
     return 0

@@ -4,7 +4,7 @@ Post-norm encoders with learned absolute positions. Sums and norms are separate 
 SkipLayerNormalization of onnxruntime takes a number at a time on a CPU, eight times as long as the two.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,16 +59,9 @@ _DISTILBERT = _Names(
 
 
 def write_bert(
-    graph: GraphWriter,
-    config: Mapping[str, Any],
-    weights: Mapping[str, Array],
-    products: Products,
-    merge_layers: Sequence[int] = (),
+    graph: GraphWriter, config: Mapping[str, Any], weights: Mapping[str, Array], products: Products
 ) -> str:
     """Write the nodes from the inputs `ids` and `mask`, both (B, S) int32, to token vectors (B, S, H).
-
-    Before the layers `merge_layers`, which must rise, tokens are merged by the inputs `merge_1` (B, S1, S)
-    and `bias_1` (B, S1), `merge_2` and so on (encoder/merging.py of the server).
 
     Returns the name of the token vectors; raises ModelFolderError for a variant that is not known.
     """
@@ -83,20 +76,15 @@ def write_bert(
         return graph.op("LayerNormalization", value, scale, shift, epsilon=epsilon)
 
     value = norm(_embed(graph, config, weights, products), "embeddings.LayerNorm")
-    mask, bias = "mask", ""
     for index in range(int(config["n_layers" if distil else "num_hidden_layers"])):
         prefix = names.layer.format(index)
-        if index in merge_layers:
-            number = list(merge_layers).index(index) + 1
-            value = graph.op("MatMul", f"merge_{number}", value)
-            mask, bias = "", _square_bias(graph, f"bias_{number}")
         joined = products.linear(
             graph, value, [prefix + name for name in (names.query, names.key, names.value)]
         )
         query, key, content = graph.ops("Split", joined, n_outputs=3, axis=-1, num_outputs=3)
         attended = graph.op(
             "MultiHeadAttention",
-            *(query, key, content, "", mask, bias),
+            *(query, key, content, "", "mask"),
             domain=CONTRIB,
             num_heads=int(config["n_heads" if distil else "num_attention_heads"]),
         )
@@ -135,14 +123,6 @@ def _places(graph: GraphWriter, pad_id: int) -> str:
     real = graph.op("Cast", graph.op("Not", graph.op("Equal", "ids", pad)), to=TensorProto.INT32)
     count = graph.op("CumSum", real, graph.constant(np.array(1, dtype=np.int64)))
     return graph.op("Add", graph.op("Mul", count, real), pad)
-
-
-def _square_bias(graph: GraphWriter, bias: str) -> str:
-    """What is added to the score of each token, (B, S), once for every token that looks: (B, 1, S, S)."""
-    length = graph.op("Shape", bias, start=1, end=2)
-    one = graph.integers(1)
-    row = graph.op("Unsqueeze", bias, graph.integers(1, 2))
-    return graph.op("Expand", row, graph.op("Concat", one, one, length, one, axis=0))
 
 
 def _activate(graph: GraphWriter, value: str, activation: str) -> str:

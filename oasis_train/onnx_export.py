@@ -39,12 +39,10 @@ def export_onnx(
     precision: Precision = "float32",
     name: str = "",
     calibrate: Path | None = None,
-    merge: bool = True,
 ) -> Manifest:
     """Write the model of the sentence-transformers folder `source` to `out` and return its manifest.
 
-    For int8, activations are measured on code under `calibrate` (the Python standard library by default), and
-    unless `merge` is false, models of the BERT family merge tokens that are alike (encoder/merging.py).
+    For int8, activations are measured on code under `calibrate` (the Python standard library by default).
     Raises ModelFolderError, with the reason, for a model that cannot be exported.
     """
     encoder = load_transformer(source, device="cpu")
@@ -63,10 +61,7 @@ def export_onnx(
         if precision == "int8"
         else Float32Products(weights)
     )
-    n_layers = int(encoder.module.config.num_hidden_layers)  # whatever config.json calls it
-    merges = merge and precision == "int8" and layout.architecture in onnx_bert.ARCHITECTURES
-    merge_layers = _merge_layers(n_layers) if merges and layout.pooling == "mean" else []
-    model = build_model(layout, config, weights, products, merge_layers)
+    model = build_model(layout, config, weights, products)
     out.mkdir(parents=True, exist_ok=True)
     (out / MANIFEST_NAME).unlink(missing_ok=True)  # until the rest is there, `out` is no model folder
     save_model(model, out / GRAPH_NAME, WEIGHTS_NAME)
@@ -82,8 +77,6 @@ def export_onnx(
             "precision": precision,
             "pooling": layout.pooling,
             "include_prompt": layout.include_prompt,
-            "layers": n_layers,
-            "merge_layers": merge_layers,
             "max_length": layout.max_length,
             "vocab_size": vocab_size,
             "pad_id": int(config.get("pad_token_id") or 0),
@@ -96,11 +89,7 @@ def export_onnx(
 
 
 def build_model(
-    layout: Layout,
-    config: dict[str, Any],
-    weights: dict[str, Array],
-    products: Products,
-    merge_layers: Sequence[int] = (),
+    layout: Layout, config: dict[str, Any], weights: dict[str, Array], products: Products
 ) -> "onnx.ModelProto":
     """The graph from ids (B, S), mask (B, S) and pooling weights (B, S) to vectors (B, dim) of length 1."""
     from onnx import TensorProto
@@ -109,7 +98,7 @@ def build_model(
     graph = GraphWriter()
     takes_mask = layout.architecture in onnx_bert.ARCHITECTURES
     if takes_mask:
-        tokens = onnx_bert.write_bert(graph, config, weights, products, merge_layers)
+        tokens = onnx_bert.write_bert(graph, config, weights, products)
     else:
         tokens = onnx_decoder.write_decoder(graph, config, weights, products, layout.max_length)
     row = graph.op("Unsqueeze", "pool", graph.integers(1))
@@ -124,24 +113,9 @@ def build_model(
     inputs = [make_tensor_value_info("ids", TensorProto.INT32, shape)]
     if takes_mask:
         inputs.append(make_tensor_value_info("mask", TensorProto.INT32, shape))
-    pooled = f"tokens_{len(merge_layers)}" if merge_layers else "tokens"
-    inputs.append(make_tensor_value_info("pool", TensorProto.FLOAT, ["texts", pooled]))
-    before = "tokens"
-    for number in range(1, len(merge_layers) + 1):
-        after = f"tokens_{number}"
-        inputs += [
-            make_tensor_value_info(f"merge_{number}", TensorProto.FLOAT, ["texts", after, before]),
-            make_tensor_value_info(f"bias_{number}", TensorProto.FLOAT, ["texts", after]),
-        ]
-        before = after
+    inputs.append(make_tensor_value_info("pool", TensorProto.FLOAT, shape))
     output = make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["texts", layout.dim])
     return graph.model(inputs, [output])
-
-
-def _merge_layers(n_layers: int) -> list[int]:
-    """Punctuation before the layer after a sixth of them, all that is equal after two thirds."""
-    first, second = max(1, round(n_layers / 6)), max(2, round(n_layers * 2 / 3))
-    return [first, second] if second < n_layers else []
 
 
 def _write_dense(graph: GraphWriter, layer: DenseLayer, vector: str) -> str:

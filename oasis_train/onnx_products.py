@@ -68,7 +68,7 @@ class Int8Products:
         scale = graph.constant(np.array(layer.scale, dtype=np.float32))
         zero = graph.constant(np.array(layer.zero_point, dtype=np.uint8))
         smooth = graph.op("Mul", value, graph.constant((1 / layer.smoothing).astype(np.float32)))
-        return graph.op(
+        product = graph.op(
             "MatMulIntegerToFloat",
             graph.op("QuantizeLinear", smooth, scale, zero),
             graph.constant(layer.weight, names[0]),
@@ -79,6 +79,11 @@ class Int8Products:
             *(() if bias is None else (graph.constant(bias),)),
             domain=CONTRIB,
         )
+        if not len(layer.giants):
+            return product
+        giants = graph.op("Gather", value, graph.constant(layer.giants), axis=-1)
+        apart = graph.op("MatMul", giants, graph.constant(layer.giant_weight))
+        return graph.op("Add", product, apart)
 
     def embedding(self, graph: GraphWriter, ids: str, table: Floats) -> str:
         """Rows of bytes, each with a scale: a quarter of the memory."""

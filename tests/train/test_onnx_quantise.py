@@ -40,7 +40,8 @@ def product(layer: QuantisedLinear, rows: Floats) -> Floats:
     rounded = np.rint(rows / layer.smoothing / np.float32(layer.scale)) + layer.zero_point
     inputs = np.clip(rounded, 0, ACTIVATION_LEVELS).astype(np.int64) - layer.zero_point
     sums = inputs @ layer.weight.astype(np.int64)
-    result: Floats = (sums * (layer.scale * layer.weight_scale)).astype(np.float32)
+    giants = rows[:, layer.giants] @ layer.giant_weight
+    result: Floats = (sums * (layer.scale * layer.weight_scale) + giants).astype(np.float32)
     return result
 
 
@@ -58,6 +59,20 @@ def test_smoothing_saves_the_small_channels_from_the_large_ones(rows: Floats, we
     step = (rows.max() - rows.min()) / ACTIVATION_LEVELS
     plain = np.rint(rows / step) * step @ weight
     assert relative_error(product(layer, rows), rows @ weight) < relative_error(plain, rows @ weight) / 3
+
+
+def test_giant_of_one_output_leaves_the_other_inputs_of_that_output_alone(weight: Floats) -> None:
+    generator = np.random.default_rng(5)
+    rows = generator.standard_normal((1500, K)).astype(np.float32)
+    rows[:, 7] = 0
+    rows[::300, 7] = 60
+    weight[7] = 0
+    weight[7, 2] = 8
+    layer = quantise_linear(weight, activation_of(rows))
+    assert layer.giants.tolist() == [7]
+    common = np.flatnonzero(rows[:, 7] == 0)
+    found, expected = product(layer, rows[common]), rows[common] @ weight
+    assert relative_error(found[:, [2]], expected[:, [2]]) < 1e-3
 
 
 def test_no_pair_of_products_can_saturate_sixteen_bits(rows: Floats, weight: Floats) -> None:

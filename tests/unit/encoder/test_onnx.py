@@ -150,7 +150,7 @@ def test_tokenizer_that_cannot_be_read_is_named(folder: Path) -> None:
         {"pooling": "max"},
         {"precision": "int3"},
         {"vocab_size": "many"},
-        {"merge_layers": [4, 1]},
+        {"pad_id": None},
         {"include_prompt": None},
     ],
 )
