@@ -170,7 +170,8 @@ class Indexer:
             try:
                 if action is not None:
                     action()
-                self._advance()
+                if not self._closing:  # What is due now would start a worker that nobody ends.
+                    self._advance()
             except Exception:
                 log.exception("An indexing step failed; indexing goes on.")
             with self._changed:

@@ -258,6 +258,19 @@ def test_a_closed_session_leaves_no_process(cache: Path, root: Path) -> None:
     assert {child.pid for child in psutil.Process().children(recursive=True)} == before
 
 
+def test_an_edit_that_is_due_when_a_session_closes_starts_no_process(cache: Path, root: Path) -> None:
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    with open_session(cache, root) as session:
+        indexer = session._indexer
+
+        def close_with_an_edit_due() -> None:
+            indexer._edited[(root, "bank/rates.py")] = 0.0
+            indexer._close()
+
+        indexer.post(close_with_an_edit_due)
+    assert {child.pid for child in psutil.Process().children(recursive=True)} == before
+
+
 def test_reindex_reads_everything_anew(cache: Path, root: Path) -> None:
     with open_session(cache, root) as session:
         before = session.status()[0].embedded
