@@ -9,8 +9,8 @@ from pathlib import Path
 from oasis_search.encoder import load
 from oasis_search.errors import OasisError, SettingError
 from oasis_search.version import __version__
-from oasis_train.evaluate import SuiteResult, evaluate
-from oasis_train.suites import load_suite
+from oasis_train.evaluation.evaluate import SuiteResult, evaluate
+from oasis_train.evaluation.suites import load_suite
 
 _EXAMPLES = """examples:
   oasis-train evaluate --model static --suite bench/cosqa --suite bench/staqc-dev
@@ -92,7 +92,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _corpus(options: argparse.Namespace) -> int:
-    from oasis_train.corpus import build_corpus
+    from oasis_train.corpus.build import build_corpus
     from oasis_train.recipe import load_recipe
 
     config = load_recipe(options.recipe, sources=tuple(options.source or ())).corpus
@@ -134,7 +134,7 @@ def _export_run(options: argparse.Namespace) -> int:
 
 def _export_onnx(options: argparse.Namespace) -> int:
     from oasis_search.encoder.hub import locate
-    from oasis_train.onnx_export import export_onnx
+    from oasis_train.onnx.export import export_onnx
 
     if options.model is None or options.recipe is not None:
         raise SettingError("export --onnx takes no recipe; name the transformer with --model.")

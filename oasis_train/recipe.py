@@ -10,9 +10,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from oasis_train.corpus import CorpusConfig
+from oasis_train.corpus.build import CorpusConfig
 from oasis_train.errors import RecipeError
-from oasis_train.static import StaticConfig
+from oasis_train.static.train import StaticConfig
 
 
 @dataclass(frozen=True, slots=True)

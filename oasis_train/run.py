@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from oasis_search.encoder import Manifest, Vectors
-from oasis_train.corpus import MANIFEST_NAME, Row, read_rows
+from oasis_train.corpus.build import MANIFEST_NAME, Row, read_rows
 from oasis_train.errors import TrainError
-from oasis_train.export import export_static
-from oasis_train.initial import frequency_weights, random_table, reduce_vectors
 from oasis_train.recipe import Recipe
-from oasis_train.static import StaticModel, train_static
-from oasis_train.views import build_views
-from oasis_train.vocabulary import build_vocabulary, count_words
+from oasis_train.static.export import export_static
+from oasis_train.static.initial import frequency_weights, random_table, reduce_vectors
+from oasis_train.static.train import StaticModel, train_static
+from oasis_train.static.views import build_views
+from oasis_train.static.vocabulary import build_vocabulary, count_words
 
 CHECKPOINT_NAME = "checkpoint.npz"
 

@@ -27,8 +27,8 @@ import numpy as np
 
 from oasis_search.encoder import Role, Vectors
 from oasis_search.encoder.onnx import load_onnx
-from oasis_train.evaluate import score_pool
-from oasis_train.suites import Pool, Suite, load_suite
+from oasis_train.evaluation.evaluate import score_pool
+from oasis_train.evaluation.suites import Pool, Suite, load_suite
 
 Encode = Callable[[Sequence[str], Role], Vectors]
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from oasis_train.corpus import CorpusConfig, build_corpus, read_rows
-from oasis_train.documentation import clean_documentation, is_useful_documentation
+from oasis_train.corpus.build import CorpusConfig, build_corpus, read_rows
+from oasis_train.corpus.documentation import clean_documentation, is_useful_documentation
 from oasis_train.errors import CorpusError
 
 PYTHON = '''

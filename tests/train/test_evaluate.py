@@ -10,8 +10,8 @@ import pytest
 from oasis_search.encoder import HashingEncoder
 from oasis_train.cli import main
 from oasis_train.errors import SuiteError
-from oasis_train.evaluate import evaluate
-from oasis_train.suites import load_suite
+from oasis_train.evaluation.evaluate import evaluate
+from oasis_train.evaluation.suites import load_suite
 
 CORPUS = [
     {"id": "a", "language": "python", "code": "def read_json(path): ..."},

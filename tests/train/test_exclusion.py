@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from oasis_train.exclusion import RepositoryFilter, SuiteFilter
+from oasis_train.corpus.exclusion import RepositoryFilter, SuiteFilter
 
 EXCLUDED = [
     "# a comment",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from oasis_train.metrics import (
+from oasis_train.evaluation.metrics import (
     average_precision,
     bootstrap_interval,
     ndcg,

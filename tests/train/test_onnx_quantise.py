@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from oasis_train.onnx_quantise import (
+from oasis_train.onnx.quantise import (
     ACTIVATION_LEVELS,
     WEIGHT_LEVEL,
     Activation,

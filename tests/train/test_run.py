@@ -10,11 +10,11 @@ import pytest
 import oasis_train
 from oasis_search.encoder import load, verify_folder
 from oasis_train.cli import main
-from oasis_train.corpus import read_rows
+from oasis_train.corpus.build import read_rows
 from oasis_train.errors import RecipeError
-from oasis_train.evaluate import evaluate
+from oasis_train.evaluation.evaluate import evaluate
+from oasis_train.evaluation.suites import load_suite
 from oasis_train.recipe import load_recipe
-from oasis_train.suites import load_suite
 
 ROOT = Path(oasis_train.__file__).parent
 SMOKE = ROOT / "recipes" / "smoke.toml"

@@ -6,12 +6,12 @@ import numpy as np
 import torch  # noqa: TID253 - the trainer's own tests
 
 from oasis_search.encoder.static import load_static
-from oasis_train.corpus import Row
-from oasis_train.export import export_static, quantise
-from oasis_train.initial import frequency_weights, reduce_vectors
-from oasis_train.static import StaticConfig, StaticModel, batches
-from oasis_train.views import build_views
-from oasis_train.vocabulary import build_vocabulary, count_words
+from oasis_train.corpus.build import Row
+from oasis_train.static.export import export_static, quantise
+from oasis_train.static.initial import frequency_weights, reduce_vectors
+from oasis_train.static.train import StaticConfig, StaticModel, batches
+from oasis_train.static.views import build_views
+from oasis_train.static.vocabulary import build_vocabulary, count_words
 
 ROWS = [
     Row(

@@ -16,7 +16,7 @@ from oasis_search.encoder import onnx
 from oasis_search.encoder.folder import Manifest, read_manifest, record_files, write_manifest
 from oasis_search.encoder.onnx import GRAPH_NAME, TOKENIZER_NAME, WEIGHTS_NAME, load_onnx
 from oasis_search.errors import EncoderError, ModelFolderError
-from oasis_train.onnx_export import export_onnx
+from oasis_train.onnx.export import export_onnx
 from tests.unit.encoder.checkpoints import write_checkpoint
 
 TEXTS = [f"def read_{name}(path): return open(path, {n})" * n for n, name in enumerate("abcdef", 1)]

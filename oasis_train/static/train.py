@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from oasis_search.encoder.protocol import Vectors
 from oasis_train.losses import info_nce_loss
-from oasis_train.views import PHRASES, Bags, Ints, Views
+from oasis_train.static.views import PHRASES, Bags, Ints, Views
 
 Flags = NDArray[np.bool_]
 

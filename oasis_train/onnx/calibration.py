@@ -15,7 +15,7 @@ import numpy as np
 from oasis_search.encoder.transformer import TransformerEncoder
 from oasis_search.syntax import cut_units, language_of
 from oasis_train.errors import CorpusError
-from oasis_train.onnx_quantise import Activation, Floats
+from oasis_train.onnx.quantise import Activation, Floats
 
 if TYPE_CHECKING:
     import torch

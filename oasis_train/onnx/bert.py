@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from oasis_search.errors import ModelFolderError
-from oasis_train.onnx_graph import CONTRIB, Array, GraphWriter
-from oasis_train.onnx_products import GELU, Products
+from oasis_train.onnx.graph import CONTRIB, Array, GraphWriter
+from oasis_train.onnx.products import GELU, Products
 
 ARCHITECTURES = frozenset({"bert", "camembert", "distilbert", "electra", "roberta", "xlm-roberta"})
 

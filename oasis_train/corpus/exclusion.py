@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from oasis_search.syntax.words import identifiers
-from oasis_train.suites import load_suite
+from oasis_train.evaluation.suites import load_suite
 
 GENERIC_NAMES = frozenset(
     {"c", "csharp", "cpp", "go", "java", "javascript", "php", "python", "ruby", "typescript", "rust"}

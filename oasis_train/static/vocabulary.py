@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from oasis_search.encoder.tokens import MAX_WORD
 from oasis_search.syntax.words import identifiers, split_identifier
-from oasis_train.corpus import Row
+from oasis_train.corpus.build import Row
 
 DOCUMENTATION_WEIGHT = 4
 """Documentation is shorter than code, and questions are written in its words."""

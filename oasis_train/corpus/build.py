@@ -19,9 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from oasis_search.syntax import cut_units, identifiers, language_of
-from oasis_train.documentation import clean_documentation, code_without_documentation, is_useful_documentation
+from oasis_train.corpus.documentation import (
+    clean_documentation,
+    code_without_documentation,
+    is_useful_documentation,
+)
+from oasis_train.corpus.exclusion import RepositoryFilter, SuiteFilter
 from oasis_train.errors import CorpusError
-from oasis_train.exclusion import RepositoryFilter, SuiteFilter
 
 ROWS_NAME = "rows.jsonl.gz"
 MANIFEST_NAME = "corpus.json"

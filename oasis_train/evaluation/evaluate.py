@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from oasis_search.encoder import Encoder, Role, Vectors
-from oasis_train.metrics import bootstrap_interval, relevant_ranks, score_query, tie_order
-from oasis_train.suites import Pool, Suite
+from oasis_train.evaluation.metrics import bootstrap_interval, relevant_ranks, score_query, tie_order
+from oasis_train.evaluation.suites import Pool, Suite
 
 QUERY_BLOCK = 256
 """Queries scored at a time; bounds the score matrix."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from oasis_search.encoder.tokens import TokenIds
 from oasis_search.syntax.words import identifiers
-from oasis_train.corpus import Row
+from oasis_train.corpus.build import Row
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from oasis_search.errors import ModelFolderError
-from oasis_train.onnx_graph import CONTRIB, Array, GraphWriter
-from oasis_train.onnx_products import Products
+from oasis_train.onnx.graph import CONTRIB, Array, GraphWriter
+from oasis_train.onnx.products import Products
 
 ARCHITECTURES = frozenset({"llama", "mistral", "qwen2", "qwen3"})
 

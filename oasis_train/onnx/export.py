@@ -18,10 +18,10 @@ from oasis_search.encoder.onnx import GRAPH_NAME, OUTPUT, TOKENIZER_NAME, WEIGHT
 from oasis_search.encoder.tokenizer import load_tokenizer
 from oasis_search.encoder.transformer import TransformerEncoder, load_transformer
 from oasis_search.errors import ModelFolderError
-from oasis_train import onnx_bert, onnx_decoder
-from oasis_train.onnx_calibration import calibration_texts, record_activations
-from oasis_train.onnx_graph import Array, GraphWriter, save_model
-from oasis_train.onnx_products import Float32Products, Int8Products, Products
+from oasis_train.onnx import bert, decoder
+from oasis_train.onnx.calibration import calibration_texts, record_activations
+from oasis_train.onnx.graph import Array, GraphWriter, save_model
+from oasis_train.onnx.products import Float32Products, Int8Products, Products
 
 if TYPE_CHECKING:
     import onnx
@@ -48,8 +48,8 @@ def export_onnx(
     encoder = load_transformer(source, device="cpu")
     layout = encoder.layout
     config = encoder.module.config.to_dict()
-    if layout.architecture not in onnx_bert.ARCHITECTURES | onnx_decoder.ARCHITECTURES:
-        known = ", ".join(sorted(onnx_bert.ARCHITECTURES | onnx_decoder.ARCHITECTURES))
+    if layout.architecture not in bert.ARCHITECTURES | decoder.ARCHITECTURES:
+        known = ", ".join(sorted(bert.ARCHITECTURES | decoder.ARCHITECTURES))
         raise ModelFolderError(
             f"{source} holds a model of architecture {layout.architecture!r}, which cannot be exported; "
             f"{known} can. Serve it by torch instead: it loads as it is."
@@ -96,11 +96,11 @@ def build_model(
     from onnx.helper import make_tensor_value_info
 
     graph = GraphWriter()
-    takes_mask = layout.architecture in onnx_bert.ARCHITECTURES
+    takes_mask = layout.architecture in bert.ARCHITECTURES
     if takes_mask:
-        tokens = onnx_bert.write_bert(graph, config, weights, products)
+        tokens = bert.write_bert(graph, config, weights, products)
     else:
-        tokens = onnx_decoder.write_decoder(graph, config, weights, products, layout.max_length)
+        tokens = decoder.write_decoder(graph, config, weights, products, layout.max_length)
     row = graph.op("Unsqueeze", "pool", graph.integers(1))
     vector = graph.op("Squeeze", graph.op("MatMul", row, tokens), graph.integers(1))
     for layer in layout.dense:

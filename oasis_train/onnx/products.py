@@ -8,8 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from oasis_train.onnx_graph import CONTRIB, Array, GraphWriter
-from oasis_train.onnx_quantise import Activation, Floats, quantise_linear
+from oasis_train.onnx.graph import CONTRIB, Array, GraphWriter
+from oasis_train.onnx.quantise import Activation, Floats, quantise_linear
 
 GELU = ("gelu", "gelu_python")
 """Names of the exact function; others in config.json are approximations of it."""

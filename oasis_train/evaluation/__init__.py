@@ -1,0 +1,1 @@
+"""How well an encoder ranks: suites, metrics, figures with intervals."""

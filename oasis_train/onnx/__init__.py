@@ -1,0 +1,1 @@
+"""Transformers to ONNX model folders, in float32 and 8 bits."""

@@ -1,0 +1,1 @@
+"""Training of the static encoder: a token table from words to a model folder."""
