@@ -31,6 +31,8 @@ def kind_of(name_or_folder: str | Path) -> Kind:
     """
     if str(name_or_folder) == ENDPOINT:
         return "endpoint"
+    if _is_alias(name_or_folder):
+        return "transformer"
     folder = shipped_models().get(str(name_or_folder)) or Path(name_or_folder)
     if not (folder / MANIFEST_NAME).is_file():
         return "transformer"
@@ -84,8 +86,8 @@ def load(
             from oasis_search.encoder.transformer import load_transformer
 
             folder, name = Path(name_or_folder), str(name_or_folder)
-            if not folder.is_dir():
-                if "/" not in name and name.lower() not in ALIASES:
+            if _is_alias(name) or not folder.is_dir():
+                if "/" not in name and not _is_alias(name):
                     known = ", ".join((*shipped_models(), *ALIASES, ENDPOINT))
                     raise ModelFolderError(
                         f"There is no model {name!r}: it is no folder and none of {known}. "
@@ -93,3 +95,10 @@ def load(
                     )
                 folder = locate(str(name_or_folder))
             return load_transformer(folder, device=device, threads=threads, truncate_dim=dimensions or None)
+
+
+def _is_alias(name: str | Path) -> bool:
+    """Whether this is a short name of a released model, which a folder of that name must not shadow."""
+    from oasis_search.encoder.hub import ALIASES
+
+    return isinstance(name, str) and name.lower() in ALIASES

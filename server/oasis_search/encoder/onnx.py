@@ -18,6 +18,7 @@ from oasis_search.encoder.batches import token_batches
 from oasis_search.encoder.folder import Manifest, read_manifest
 from oasis_search.encoder.modules import Pooling
 from oasis_search.encoder.packing import Ids, pack
+from oasis_search.encoder.prompts import prompt_length
 from oasis_search.encoder.protocol import Role, Vectors
 from oasis_search.errors import EncoderError, ModelFolderError
 
@@ -63,7 +64,12 @@ class OnnxEncoder:
         self._session = session
         self._inputs = {node.name for node in session.get_inputs()}
         self._tokenizer = tokenizer
-        self._skip = {role: self._prompt_length(role) for role in get_args(Role)}
+        self._skip = {
+            role: prompt_length(
+                tokenizer, manifest.prompts[role], included=bool(manifest.options["include_prompt"])
+            )
+            for role in get_args(Role)
+        }
         self._threads = threads
         self._workers = 1 if _is_large(manifest) else threads
 
@@ -136,15 +142,6 @@ class OnnxEncoder:
         if not np.isfinite(vectors).all():
             raise EncoderError(f"{self.name} gave vectors that are not numbers. {_AGAIN}")
         return vectors
-
-    def _prompt_length(self, role: Role) -> int:
-        """Leading tokens that are not pooled: none, unless the model leaves its prompts out."""
-        prompt = self._manifest.prompts[role]
-        if self._manifest.options["include_prompt"] or not prompt:
-            return 0
-        encoding = self._tokenizer.encode(prompt)
-        ends_special = bool(encoding.special_tokens_mask) and encoding.special_tokens_mask[-1] == 1
-        return len(encoding.ids) - int(ends_special)
 
 
 def load_onnx(folder: Path, *, threads: int = 0) -> OnnxEncoder:

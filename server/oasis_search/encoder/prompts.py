@@ -7,10 +7,14 @@ misuse of OASIS. A text gets its prompt by plain concatenation, byte for byte.
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from oasis_search.encoder.json_files import read_object
 from oasis_search.encoder.protocol import Role
 from oasis_search.errors import ModelFolderError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 CONFIG_NAME = "config_sentence_transformers.json"
 
@@ -43,6 +47,15 @@ def read_prompts(folder: Path) -> dict[Role, str]:
             "Set it to null or to one of the prompts."
         )
     return {"query": _choose("query", stored, default), "code": _choose("code", stored, default)}
+
+
+def prompt_length(tokenizer: "Tokenizer", prompt: str, *, included: bool) -> int:
+    """Leading tokens of a text with `prompt` that are not pooled; none where the model pools its prompts."""
+    if included or not prompt:
+        return 0
+    encoding = tokenizer.encode(prompt)
+    ends_special = bool(encoding.special_tokens_mask) and encoding.special_tokens_mask[-1] == 1
+    return len(encoding.ids) - int(ends_special)
 
 
 def _choose(role: Role, stored: Mapping[str, str | None], default: str | None) -> str:

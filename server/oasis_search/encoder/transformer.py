@@ -24,6 +24,7 @@ from oasis_search.encoder.device import Device, choose_device
 from oasis_search.encoder.hub import model_name
 from oasis_search.encoder.layout import Layout, read_layout
 from oasis_search.encoder.pooling import Head
+from oasis_search.encoder.prompts import prompt_length
 from oasis_search.encoder.protocol import Role, Vectors
 from oasis_search.encoder.tokenizer import CONFIG_NAME, TOKENIZER_NAME, load_tokenizer
 from oasis_search.encoder.weights import Weights, read_weights
@@ -63,7 +64,10 @@ class TransformerEncoder:
         self._fingerprint = fingerprint
         self._head = Head(layout, device.kind)
         self._pad_id = model.pad_id
-        self._skip = {role: self._prompt_length(role) for role in ("query", "code")}
+        self._skip = {
+            role: prompt_length(tokenizer, layout.prompts[role], included=layout.include_prompt)
+            for role in ("query", "code")
+        }
         self._lock = Lock()
 
     @property
@@ -148,15 +152,6 @@ class TransformerEncoder:
                 "do not suit this device: download the folder again, or choose another device."
             )
         return vectors
-
-    def _prompt_length(self, role: Role) -> int:
-        """Leading tokens that are not pooled: none, unless the folder leaves its prompts out."""
-        prompt = self._layout.prompts[role]
-        if self._layout.include_prompt or not prompt:
-            return 0
-        encoding = self._tokenizer.encode(prompt)
-        ends_special = bool(encoding.special_tokens_mask) and encoding.special_tokens_mask[-1] == 1
-        return len(encoding.ids) - int(ends_special)
 
 
 def load_transformer(

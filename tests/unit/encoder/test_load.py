@@ -10,7 +10,8 @@ import pytest
 
 from oasis_search.encoder import load, shipped_models, verify_folder
 from oasis_search.encoder.folder import read_manifest, write_manifest
-from oasis_search.errors import ModelFolderError
+from oasis_search.encoder.load import kind_of
+from oasis_search.errors import EncoderError, ModelFolderError
 
 MAX_SHIPPED_BYTES = 16_000_000
 
@@ -43,6 +44,17 @@ def test_folder_loads_by_its_path(static_folder: Path) -> None:
 def test_unknown_name_lists_what_ships() -> None:
     with pytest.raises(ModelFolderError, match=r"no model 'statics'.*none of static, oasis-1.5b"):
         load("statics")
+
+
+def test_a_folder_in_a_workspace_never_stands_in_for_a_released_model(
+    static_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    static_folder.rename(static_folder.parent / "oasis-1.5b")
+    monkeypatch.chdir(static_folder.parent)
+    assert kind_of("oasis-1.5b") == "transformer"
+    with pytest.raises(EncoderError, match="Kwaipilot/OASIS-code-embedding-1.5B"):
+        load("OASIS-1.5B")
+    assert load("./oasis-1.5b").name == "tiny"
 
 
 def test_kind_that_this_version_lacks_is_refused(static_folder: Path) -> None:
