@@ -52,7 +52,7 @@ def test_a_folder_in_a_workspace_never_stands_in_for_a_released_model(
     static_folder.rename(static_folder.parent / "oasis-1.5b")
     monkeypatch.chdir(static_folder.parent)
     assert kind_of("oasis-1.5b") == "transformer"
-    with pytest.raises(EncoderError, match="Kwaipilot/OASIS-code-embedding-1.5B"):
+    with pytest.raises(EncoderError, match=r"Kwaipilot/OASIS-code-embedding-1\.5B"):
         load("OASIS-1.5B")
     assert load("./oasis-1.5b").name == "tiny"
 
