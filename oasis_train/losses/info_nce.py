@@ -3,9 +3,16 @@
 import torch
 from torch import Tensor
 
+from oasis_train.losses.cosine import cosines
+
 
 def info_nce_loss(
-    queries: Tensor, codes: Tensor, *, temperature: float = 0.05, mask: Tensor | None = None
+    queries: Tensor,
+    codes: Tensor,
+    *,
+    temperature: float = 0.05,
+    mask: Tensor | None = None,
+    is_anchor: Tensor | None = None,
 ) -> Tensor:
     """Symmetric InfoNCE over in-batch negatives.
 
@@ -15,8 +22,11 @@ def info_nce_loss(
 
     where `queries` and `codes` are (n, d), rows i of both belonging together; they need not be normalised.
     `mask` (n, n) is True where (i, j) must not count as a negative, for instance the same documentation
-    twice; its diagonal is ignored. Reference: van den Oord et al. 2018; sibling: `cosent_loss`, which takes
-    labels.
+    twice (`in_batch_mask`); its diagonal is ignored. `is_anchor` (n,) is False for rows whose query and code
+    do not belong together: they are left out of the mean, and their texts stay negatives of all other rows.
+    Without any anchor the loss is 0. Computed in float32 or better under any autocast. Reference: van den
+    Oord et al. 2018. Siblings: `hard_weighted_in_batch_loss`, which compares all texts with all;
+    `cosent_loss`, which takes labels.
 
     >>> eye = torch.eye(3)
     >>> round(info_nce_loss(eye, eye, temperature=1.0).item(), 4)
@@ -26,15 +36,21 @@ def info_nce_loss(
     """
     if queries.shape != codes.shape or queries.ndim != 2:
         raise ValueError(f"queries and codes must both be (n, d), not {queries.shape} and {codes.shape}.")
-    queries = torch.nn.functional.normalize(queries, dim=1)
-    codes = torch.nn.functional.normalize(codes, dim=1)
-    scores = queries @ codes.T / temperature  # (n, n)
+    scores = cosines(queries, codes) / temperature  # (n, n)
     if mask is not None:
         if mask.shape != scores.shape:
             raise ValueError(f"mask must be {tuple(scores.shape)}, not {tuple(mask.shape)}.")
         diagonal = torch.eye(len(scores), dtype=torch.bool, device=scores.device)
         scores = scores.masked_fill(mask & ~diagonal, float("-inf"))
-    targets = torch.arange(len(scores), device=scores.device)
-    forward = torch.nn.functional.cross_entropy(scores, targets)
-    backward = torch.nn.functional.cross_entropy(scores.T, targets)
-    return (forward + backward) / 2
+    forward = torch.logsumexp(scores, dim=1) - scores.diagonal()  # (n,)
+    backward = torch.logsumexp(scores, dim=0) - scores.diagonal()
+    return mean_over_anchors((forward + backward) / 2, is_anchor)
+
+
+def mean_over_anchors(losses: Tensor, is_anchor: Tensor | None) -> Tensor:
+    """Mean of `losses` (n,) where `is_anchor` (n,) is True, of all when it is None; 0 where that is none."""
+    if is_anchor is not None:
+        if is_anchor.shape != losses.shape:
+            raise ValueError(f"is_anchor must be {tuple(losses.shape)}, not {tuple(is_anchor.shape)}.")
+        losses = losses[is_anchor.bool()]
+    return losses.sum() / max(len(losses), 1)
