@@ -19,9 +19,15 @@ API_KEY = "key-of-the-test-server"
 
 
 @contextmanager
-def llama_server(*, needs_key: bool = False, embeddings: bool = True) -> Iterator[str]:
-    """The base URL, up to and with /v1, of a server that lives as long as the context."""
-    command = [sys.executable, __file__, API_KEY if needs_key else "", "embed" if embeddings else "chat"]
+def llama_server(
+    *, needs_key: bool = False, embeddings: bool = True, tokens_per_slot: int = TOKENS_PER_TEXT
+) -> Iterator[str]:
+    """The base URL, up to and with /v1, of a server that lives as long as the context.
+
+    Of `tokens_per_slot` a chat's prompt and answer take their share.
+    """
+    task = "embed" if embeddings else "chat"
+    command = [sys.executable, __file__, API_KEY if needs_key else "", task, str(tokens_per_slot)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
@@ -39,7 +45,7 @@ def llama_server(*, needs_key: bool = False, embeddings: bool = True) -> Iterato
                 process.kill()
 
 
-def serve(key: str, task: str) -> None:
+def serve(key: str, task: str, tokens_per_slot: str) -> None:
     """Run the server until standard input ends."""
     import xllamacpp  # type: ignore[import-untyped]
 
@@ -52,7 +58,7 @@ def serve(key: str, task: str) -> None:
         parameters.embedding = True
         parameters.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_LAST
     parameters.n_parallel = 2
-    parameters.n_ctx = TOKENS_PER_TEXT * parameters.n_parallel
+    parameters.n_ctx = int(tokens_per_slot) * parameters.n_parallel
     parameters.n_batch = parameters.n_ubatch = TOKENS_PER_TEXT
     parameters.cpuparams.n_threads = 1  # more spin against other processes on a small machine
     parameters.cpuparams_batch.n_threads = 1
