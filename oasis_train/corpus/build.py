@@ -1,224 +1,202 @@
-"""Documented functions from folders of source code: one row per function, in JSONL with a manifest.
+"""The corpus stage: repositories to a table of functions, each once, with a manifest of what was left out.
 
-A source is a folder whose sub-folders are repositories (unpacked packages, clones). Rows keep their
-repository, since training draws batches from within one. Cutting is the server's own `cut_units`: what is
-trained is what is served. Deliberately no network: fetching packages is somebody else's task.
+Pass 1 takes each repository by itself, in as many processes as wanted, and leaves its functions under
+`partial/raw`. Pass 2 goes through them in the order of the repositories' names: whatever occurred before is
+left out, and so is what evaluation suites hold. So the outcome depends on neither processes nor kills; the
+memory it takes is that of the largest repository and of the index of duplicates.
 """
 
-import gzip
 import hashlib
 import json
-import random
+import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
-from functools import partial
-from multiprocessing import get_context
+from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from oasis_search.syntax import cut_units, identifiers, language_of
-from oasis_train.corpus.documentation import (
-    clean_documentation,
-    code_without_documentation,
-    is_useful_documentation,
-)
+from oasis_train.corpus.config import CorpusConfig, check_config, wanted_languages
 from oasis_train.corpus.exclusion import RepositoryFilter, SuiteFilter
+from oasis_train.corpus.extract import Extractor
+from oasis_train.corpus.processes import in_processes
+from oasis_train.corpus.raw import MAX_PROBLEMS, RawFolder, read_json, write_json
+from oasis_train.corpus.read import functions_table
+from oasis_train.corpus.selection import Selection
+from oasis_train.corpus.sources import Repository, collect_sources, locate_repositories
+from oasis_train.data import Function, Stage, StageFolder, file_digest
 from oasis_train.errors import CorpusError
 
-ROWS_NAME = "rows.jsonl.gz"
-MANIFEST_NAME = "corpus.json"
+Progress = Callable[[str, int, int], None]
 
-SKIPPED_FOLDERS = frozenset(
-    {
-        "vendor",
-        "node_modules",
-        "third_party",
-        "_vendor",
-        "bundled",
-        "dist",
-        "min",
-        "test",
-        "tests",
-        "testdata",
-    }
-    | {"__tests__", "testing", "locale"}
-)
-"""Copies of other projects, built files and tests, whose comments seldom describe behaviour."""
+ROWS_PER_SHARD = 20_000
+"""From so many rows on a shard is closed, always between two repositories."""
 
-MAX_FILE_BYTES = 400_000
-MAX_CODE_CHARACTERS = 6_000
-MIN_IDENTIFIERS = 8
+FACTS_NAME = "corpus.json"
+RAW_NAME = "raw"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One documented function."""
+def build_corpus(
+    config: CorpusConfig, out: Path, *, jobs: int = 1, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Build the corpus in the folder `out` unless it is up to date; returns the stage's manifest.
 
-    repository: str
-    path: str
-    language: str
-    name: str
-    container: str
-    doc: str
-    """Cleaned prose, one sentence per line."""
-    code: str
-    """Source text without the documentation."""
-
-
-@dataclass(frozen=True, slots=True)
-class CorpusConfig:
-    """What to take from the sources."""
-
-    sources: tuple[Path, ...]
-    exclude_repositories: Path | None = None
-    """File with a line `owner/name` per repository that must be left out."""
-    exclude_suites: tuple[Path, ...] = ()
-    """Suite folders whose code must be left out."""
-    max_repository_bytes: int = 8_000_000
-    """Source text read per repository at most, a random choice of its files."""
-    jobs: int = 1
-    seed: int = 3407
-
-
-def build_corpus(config: CorpusConfig, out: Path) -> dict[str, Any]:
-    """Write rows and manifest under `out`; returns the manifest."""
-    repository_filter = RepositoryFilter(_exclusion_lines(config.exclude_repositories))
-    suite_filter = SuiteFilter(config.exclude_suites)
-    repositories = [
-        folder for source in config.sources for folder in _repositories(source) if folder.name[0] != "."
-    ]
-    kept = [folder for folder in repositories if not repository_filter.excludes(folder.name)]
-    counts: Counter[str] = Counter()
-    languages: Counter[str] = Counter()
-    by_repository: Counter[str] = Counter()
-    seen: set[bytes] = set()
-    out.mkdir(parents=True, exist_ok=True)
-    with gzip.open(out / ROWS_NAME, "wt", encoding="utf-8", compresslevel=4) as file:
-        for row in _rows_of_all(kept, repository_filter, config):
-            reason = _reject(row, seen, suite_filter)
-            counts[reason or "rows"] += 1
-            if not reason:
-                languages[row.language] += 1
-                by_repository[row.repository] += 1
-                file.write(json.dumps(asdict(row)) + "\n")
-    if not by_repository:
-        raise CorpusError(
-            f"No documented function in {', '.join(map(str, config.sources))}: name other sources."
-        )
-    manifest = {
-        "rows": counts.pop("rows"),
-        "left_out": {
-            **counts,
-            "repositories": sorted({f.name for f in repositories} - {f.name for f in kept}),
-        },
-        "languages": dict(languages.most_common()),
-        "repositories": dict(sorted(by_repository.items())),
-        "seed": config.seed,
-        "max_repository_bytes": config.max_repository_bytes,
-        "sha256": hashlib.sha256((out / ROWS_NAME).read_bytes()).hexdigest(),
-    }
-    (out / MANIFEST_NAME).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-    return manifest
-
-
-def read_rows(folder: Path) -> Iterator[Row]:
-    """Rows of a corpus that `build_corpus` wrote."""
-    try:
-        with gzip.open(folder / ROWS_NAME, "rt", encoding="utf-8") as file:
-            for line in file:
-                yield Row(**json.loads(line))
-    except FileNotFoundError:
-        raise CorpusError(f'{folder} holds no {ROWS_NAME}: run "oasis-train corpus" first.') from None
-
-
-def rows_of_repository(
-    folder: Path, repository_filter: RepositoryFilter, max_bytes: int, seed: int
-) -> list[Row]:
-    """Documented functions of one repository, in an order fixed by `seed`."""
-    paths = [path for path in sorted(folder.rglob("*")) if _is_wanted(path, folder, repository_filter)]
-    random.Random(f"{seed} {folder.name}").shuffle(paths)
-    rows: list[Row] = []
-    for path in paths:
-        data = path.read_bytes()
-        if max_bytes < len(data):
-            break
-        max_bytes -= len(data)
-        rows.extend(_rows_of_file(data, folder.name, path.relative_to(folder).as_posix()))
-    return rows
-
-
-def _rows_of_all(
-    folders: list[Path], repository_filter: RepositoryFilter, config: CorpusConfig
-) -> Iterator[Row]:
-    work = partial(
-        rows_of_repository,
-        repository_filter=repository_filter,
-        max_bytes=config.max_repository_bytes,
-        seed=config.seed,
+    Its `facts` hold `rows`, `documented`, `languages`, `splits`, `repositories` (name -> revision, licence,
+    rows), `left_out` (reason -> files, functions or repositories), `excluded` repositories, and the first
+    `problems` of `n_problems`. Raises CorpusError for a missing source, for one that git refuses, and when
+    nothing is left.
+    """
+    check_config(config)
+    report = progress or _silent
+    unreachable: list[tuple[str, str]] = []
+    report("locate", 0, 0)
+    sources = collect_sources(config.sources, config.collections)
+    found = locate_repositories(sources, config.cache, unreachable if config.skip_unreachable else None)
+    excluded = _excluded(config.exclude_repositories)
+    repositories = [repository for repository in found if not excluded.excludes(repository.name)]
+    left = sorted(
+        {repository.name for repository in found} - {repository.name for repository in repositories}
     )
-    if config.jobs == 1:
-        for folder in folders:
-            yield from work(folder)
-        return
-    with ProcessPoolExecutor(config.jobs, mp_context=get_context("spawn")) as pool:
-        for rows in pool.map(work, folders, chunksize=4):
-            yield from rows
+    stage = Stage("corpus", config.facts, _inputs(config, repositories, unreachable, report))
+
+    def work(folder: Path) -> dict[str, Any]:
+        if not (folder / FACTS_NAME).is_file():
+            raw = folder / RAW_NAME
+            raw.mkdir(exist_ok=True)
+            _first_pass(config, repositories, raw, jobs, report)
+            facts = _second_pass(config, len(repositories), folder, report)
+            write_json(folder / FACTS_NAME, _with_sources(facts, left, unreachable))
+        shutil.rmtree(folder / RAW_NAME, ignore_errors=True)
+        return read_json(folder / FACTS_NAME)
+
+    return StageFolder(out).run(stage, work)
 
 
-def _rows_of_file(data: bytes, repository: str, path: str) -> Iterator[Row]:
-    head = data[:2000].lower()
-    if b"generated" in head and (b"do not edit" in head or b"auto" in head):
-        return
-    if len(data) > 120 * (data.count(b"\n") + 1):
-        return
-    language = language_of(path)
-    if language is None or not language.grammar:
-        return
-    units, _ = cut_units(data, language)
-    for unit in units:
-        if unit.kind not in ("function", "method") or unit.part > 1 or not unit.doc or not unit.name:
-            continue
-        doc = clean_documentation(unit.doc, unit.name)
-        if not is_useful_documentation(doc):
-            continue
-        text = data[unit.span.start_byte : unit.span.end_byte].decode("utf-8", "replace")
-        code = code_without_documentation(text, unit)[:MAX_CODE_CHARACTERS]
-        yield Row(repository, path, unit.language, unit.name, unit.container, doc, code)
+def split_of(repository: str, dev_share: float, seed: int) -> str:
+    """`dev` for about that share of all repositories, else `train`; by name and seed alone."""
+    digest = hashlib.blake2b(f"{seed}\0{repository}".encode("utf-8", "replace"), digest_size=8).digest()
+    return "dev" if int.from_bytes(digest, "big") < dev_share * 2**64 else "train"
 
 
-def _reject(row: Row, seen: set[bytes], suite_filter: SuiteFilter) -> str:
-    """Why `row` is left out, or an empty string; remembers it as seen."""
-    words = identifiers(row.code)
-    if len(words) < MIN_IDENTIFIERS:
-        return "too-short"
-    key = hashlib.blake2b(" ".join(words).encode(), digest_size=12).digest()
-    if key in seen:
-        return "duplicate"
-    seen.add(key)
-    return "in-suite" if suite_filter.excludes(row.code) else ""
+def _first_pass(
+    config: CorpusConfig, repositories: list[Repository], raw: Path, jobs: int, report: Progress
+) -> None:
+    missing = RawFolder(raw).missing(range(len(repositories)))
+    n_done = len(repositories) - len(missing)
+    report("repositories", n_done, len(repositories))
+    work = partial(_extract, config=config, raw=raw)
+    for _ in in_processes(work, [(number, repositories[number]) for number in missing], jobs):
+        n_done += 1
+        report("repositories", n_done, len(repositories))
 
 
-def _repositories(source: Path) -> list[Path]:
-    if not source.is_dir():
-        raise CorpusError(f"{source} is no folder: a source is a folder whose sub-folders are repositories.")
-    return [path for path in sorted(source.iterdir()) if path.is_dir()]
+def _extract(item: tuple[int, Repository], config: CorpusConfig, raw: Path) -> None:
+    """One repository of the first pass, in a process of its own or not."""
+    number, repository = item
+    split = split_of(repository.name, config.dev_share, config.seed)
+    RawFolder(raw).write(number, repository, _extractor(config).extract(repository, split))
 
 
-def _is_wanted(path: Path, root: Path, repository_filter: RepositoryFilter) -> bool:
-    if not path.is_file() or path.is_symlink() or path.stat().st_size > MAX_FILE_BYTES:
-        return False
-    folders = path.relative_to(root).parts[:-1]
-    if any(folder in SKIPPED_FOLDERS or repository_filter.excludes(folder) for folder in folders):
-        return False
-    return not path.name.endswith((".min.js", ".d.ts", "_pb2.py", ".pb.go"))
+@lru_cache(maxsize=1)
+def _extractor(config: CorpusConfig) -> Extractor:
+    return Extractor(config, wanted_languages(config), _excluded(config.exclude_repositories))
 
 
-def _exclusion_lines(path: Path | None) -> Iterable[str]:
+def _second_pass(config: CorpusConfig, n_repositories: int, folder: Path, report: Progress) -> dict[str, Any]:
+    """Write the final shards; returns the manifest's facts. Shards of a killed run are not written again."""
+    selection = Selection(SuiteFilter(config.exclude_suites), config.near_duplicates)
+    raw_folder, table = RawFolder(folder / RAW_NAME), functions_table(folder)
+    counts: dict[str, Counter[str]] = {name: Counter() for name in ("left_out", "languages", "splits")}
+    repositories: dict[str, dict[str, Any]] = {}
+    problems: list[dict[str, str]] = []
+    n_problems = n_documented = shard = 0
+    pending: list[Function] = []
+    for number in range(n_repositories):
+        raw = raw_folder.read(number)
+        kept, left_out = selection.select(raw)
+        counts["left_out"] += Counter(raw.facts["left_out"]) + left_out
+        counts["languages"].update(function.language for function in kept)
+        counts["splits"].update(function.split for function in kept)
+        n_documented += sum(bool(function.doc) for function in kept)
+        name = raw.facts["name"]
+        repositories[name] = {key: raw.facts[key] for key in ("revision", "licence")} | {"rows": len(kept)}
+        n_problems += raw.facts["n_problems"]
+        room = MAX_PROBLEMS - len(problems)
+        problems += [{"repository": name, **problem} for problem in raw.facts["problems"][:room]]
+        pending += kept
+        if pending and (len(pending) >= ROWS_PER_SHARD or number == n_repositories - 1):
+            if not table.has(shard):
+                table.write(shard, pending)
+            pending = []
+            shard += 1
+        report("duplicates", number + 1, n_repositories)
+    if not shard:
+        reasons = ", ".join(f"{reason} {n}" for reason, n in counts["left_out"].most_common(5)) or "no source"
+        raise CorpusError(
+            f"No function is left of {n_repositories} repositories (left out: {reasons}). "
+            "Name other sources, or leave out less."
+        )
+    return {
+        "rows": counts["languages"].total(),
+        "documented": n_documented,
+        **{name: dict(sorted(count.items())) for name, count in counts.items()},
+        "repositories": repositories,
+        "problems": problems,
+        "n_problems": n_problems,
+    }
+
+
+def _with_sources(
+    facts: dict[str, Any], excluded: list[str], unreachable: list[tuple[str, str]]
+) -> dict[str, Any]:
+    """The facts with what was known before any repository was read."""
+    missing = [
+        {"repository": name, "path": "", "reason": "unreachable", "detail": message}
+        for name, message in unreachable
+    ]
+    left_out = {"excluded-repositories": len(excluded), "unreachable": len(missing)}
+    return facts | {
+        "left_out": facts["left_out"] | {reason: count for reason, count in left_out.items() if count},
+        "excluded": excluded,
+        "problems": (missing + facts["problems"])[:MAX_PROBLEMS],
+        "n_problems": facts["n_problems"] + len(missing),
+    }
+
+
+def _inputs(
+    config: CorpusConfig, found: list[Repository], unreachable: list[tuple[str, str]], report: Progress
+) -> dict[str, str]:
+    """Hashes of everything that is read."""
+    states: list[tuple[str, str]] = []
+    for repository in found:
+        try:
+            states.append((repository.name, repository.state()))
+        except CorpusError as error:  # recorded as a problem when its turn comes
+            states.append((repository.name, str(error)))
+        report("locate", len(states), len(found))
+    inputs = {"repositories": _digest([states, sorted(name for name, _ in unreachable)])}
+    if config.exclude_repositories is not None:
+        inputs["exclude_repositories"] = file_digest(config.exclude_repositories)
+    for suite in config.exclude_suites:
+        if suite.is_dir():  # else reading it will say so
+            files = sorted(path for path in suite.iterdir() if path.is_file())
+            inputs[f"suite {suite.name}"] = _digest([[path.name, file_digest(path)] for path in files])
+    return inputs
+
+
+def _digest(value: Iterable[Any]) -> str:
+    return hashlib.blake2b(json.dumps(value).encode(), digest_size=16).hexdigest()
+
+
+def _excluded(path: Path | None) -> RepositoryFilter:
     if path is None:
-        return ()
+        return RepositoryFilter(())
     try:
-        return path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise CorpusError(f"{path} cannot be read ({error}).") from error
+        return RepositoryFilter(path.read_text(encoding="utf-8").splitlines())
+    except (OSError, ValueError) as error:
+        raise CorpusError(
+            f"{path} cannot be read ({error}): a text file with a line owner/name each."
+        ) from error
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """Report to nobody."""

@@ -3,34 +3,43 @@
 from pathlib import Path
 
 import numpy as np
-import torch  # noqa: TID253 - the trainer's own tests
+import torch
 
 from oasis_search.encoder.static import load_static
-from oasis_train.corpus.build import Row
+from oasis_train.data import Function, row_id
 from oasis_train.static.export import export_static, quantise
 from oasis_train.static.initial import frequency_weights, reduce_vectors
-from oasis_train.static.train import StaticConfig, StaticModel, batches
+from oasis_train.static.train import (
+    LabelledRows,
+    StaticConfig,
+    StaticModel,
+    batches,
+    order_loss,
+    train_static,
+)
 from oasis_train.static.views import build_views
 from oasis_train.static.vocabulary import build_vocabulary, count_words
 
+
+def function(repository: str, language: str, name: str, doc: str, code: str, container: str = "") -> Function:
+    return Function(
+        id=row_id(repository, name), repository=repository, revision="", licence="", path="a", start_line=1,
+        language=language, name=name, container=container, signature="", doc=doc, code=code, callers=(),
+        callees=(), split="train",
+    )  # fmt: skip
+
+
 ROWS = [
-    Row(
-        repository="alpha",
-        path="a.py",
-        language="python",
-        name="readFile",
+    function(
+        "alpha",
+        "python",
+        "readFile",
+        "Read a file.\nThe path must exist.",
+        "def readFile(path): open(path)",
         container="Disk",
-        doc="Read a file.\nThe path must exist.",
-        code="def readFile(path): open(path)",
     ),
-    Row(
-        repository="beta",
-        path="b.go",
-        language="go",
-        name="Send",
-        container="",
-        doc="Send one mail.",
-        code="func Send(mail Mail) error { return post(mail, mail) }",
+    function(
+        "beta", "go", "Send", "Send one mail.", "func Send(mail Mail) error { return post(mail, mail) }"
     ),
 ]
 
@@ -116,3 +125,44 @@ def test_reduced_vectors_keep_who_is_near_whom() -> None:
 def test_frequent_words_start_below_rare_ones() -> None:
     weights = frequency_weights(np.array([1000, 10, 1]), 1e-3)
     assert weights[0] < weights[1] < weights[2] <= 1.02
+
+
+def test_order_loss_is_cosent_of_the_cosines_that_the_model_serves() -> None:
+    vocabulary = build_vocabulary(count_words(ROWS), 100, min_count=1)
+    table = np.random.default_rng(1).normal(size=(len(vocabulary), 16)).astype(np.float32)
+    model, views = StaticModel(table), build_views(ROWS, vocabulary, code_damping=0.5)
+    labelled = LabelledRows(np.array([0, 0, 1]), np.array([0, 1, 1]), np.array([0.9, 0.2, 0.7], np.float32))
+    loss = order_loss(views, model, labelled, np.arange(3), scale=2.0)
+    ids, weights, lengths = views.full.take(np.arange(2))
+    docs = model.sum_queries(*map(torch.from_numpy, (ids, weights, np.cumsum(lengths) - lengths)))
+    ids, weights, lengths = views.code.take(np.arange(2))
+    codes = model.sum_codes(*map(torch.from_numpy, (ids, weights, np.cumsum(lengths) - lengths)))
+    cosines = torch.nn.functional.cosine_similarity(docs[[0, 0, 1]], codes[[0, 1, 1]]).tolist()
+    pairs = [(0, 2), (2, 1), (0, 1)]  # greater label, smaller label
+    expected = np.log(1 + sum(np.exp(2 * (cosines[low] - cosines[high])) for high, low in pairs))
+    assert abs(loss.item() - expected) < 1e-5
+
+
+def test_order_labels_move_a_wrong_pair_up() -> None:
+    rows = [function("r", "python", f"f{n}", f"word{n} thing.", f"def f{n}(): other{n}()") for n in range(8)]
+    vocabulary = build_vocabulary(count_words(rows), 100, min_count=1)
+    table = np.random.default_rng(1).normal(size=(len(vocabulary), 16)).astype(np.float32)
+    views = build_views(rows, vocabulary, code_damping=0.5)
+    labels = np.array([0.9 if (n, m) == (0, 1) or n == m else 0.1 for n in range(8) for m in range(8)])
+    pairs = LabelledRows(np.repeat(np.arange(8), 8), np.tile(np.arange(8), 8), labels.astype(np.float32))
+
+    def similarity(weights: tuple[float, float]) -> float:
+        model = StaticModel(table)
+        config = StaticConfig(dim=16, epochs=60, batch=8, learning_rate=0.05, weights=weights, pairs=64)
+        train_static(views, model, config, pairs)
+        scores = []
+        for code in (1, 2):
+            chosen = LabelledRows(np.array([0]), np.array([code]), np.array([0.0], np.float32))
+            queries = views.full.take(chosen.doc)
+            codes = views.code.take(chosen.code)
+            q = model.sum_queries(*map(torch.from_numpy, (queries[0], queries[1], np.array([0]))))
+            c = model.sum_codes(*map(torch.from_numpy, (codes[0], codes[1], np.array([0]))))
+            scores.append(torch.nn.functional.cosine_similarity(q, c).item())
+        return scores[0] - scores[1]
+
+    assert similarity((0.5, 0.5)) > similarity((1.0, 0.0)) + 0.2
