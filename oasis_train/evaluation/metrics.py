@@ -62,13 +62,26 @@ def ndcg(ranks: Sequence[int], gains: Sequence[float], *, depth: int = 10) -> fl
     return actual / sum((2**gain - 1) / math.log2(rank + 1) for rank, gain in enumerate(best, 1))
 
 
+def recall(ranks: Sequence[int], *, depth: int = 10) -> float:
+    """Share of the relevant items within `depth`.
+
+    >>> recall([3, 11])
+    0.5
+    """
+    return sum(rank <= depth for rank in ranks) / len(ranks)
+
+
 def score_query(metric: str, ranks: Sequence[int], gains: Sequence[float]) -> float:
-    """The named metric (as in `suites.METRICS`) of one query, from 0 to 1."""
+    """The named metric (`suites.METRICS`, or `recall@k`) of one query, from 0 to 1."""
     if metric == "MRR@1000":
         return reciprocal_rank(ranks)
     if metric == "MAP":
         return average_precision(ranks)
-    return ndcg(ranks, gains)
+    if metric == "nDCG@10":
+        return ndcg(ranks, gains)
+    if metric.startswith("recall@") and metric[7:].isdecimal():
+        return recall(ranks, depth=int(metric[7:]))
+    raise ValueError(f"{metric} is not a metric; known are MRR@1000, MAP, nDCG@10 and recall@k")
 
 
 def bootstrap_interval(

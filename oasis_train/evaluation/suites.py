@@ -29,6 +29,14 @@ class Pool:
     """Per query: id of a relevant item -> gain above 0."""
     self_ids: tuple[str | None, ...]
     """Per query: the item that is the query itself and is left out of its ranking."""
+    query_ids: tuple[str, ...] = ()
+    """Per query: its name in the suite; empty when the suite has none."""
+    languages: tuple[str, ...] = ()
+    """Per item: its language; empty when it is not known."""
+    query_languages: tuple[str, ...] = ()
+    """Per query, likewise."""
+    joined_codes: tuple[str, ...] = ()
+    """Per item: its tokens with one blank between, where the publisher gives them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +95,9 @@ def _build_suite(
                 queries=tuple(query["query"] for query in asked),
                 gains=tuple(gains[query["id"]] for query in asked),
                 self_ids=tuple(query.get("self_id") for query in asked),
+                query_ids=tuple(query["id"] for query in asked),
+                languages=tuple(item.get("language", "") for item in items),
+                query_languages=tuple(query.get("language", "") for query in asked),
             )
         )
     return Suite(meta.get("name", name), meta["task"], meta["metric"], tuple(pools))

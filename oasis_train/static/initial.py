@@ -4,9 +4,14 @@ A sentence encoder's vectors of single words carry what it knows about people's 
 amount of code documentation would teach (in the manner of model2vec).
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
+from oasis_search.encoder import load
 from oasis_search.encoder.protocol import Vectors
 
 PCA_WORDS = 20_000
@@ -14,6 +19,32 @@ PCA_WORDS = 20_000
 
 FLOOR = 0.02
 """Least weight of a frequent word: training may raise it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class InitialConfig:
+    """Vocabulary and where its vectors start."""
+
+    vocabulary: int = 48_000
+    """Words at most; 256 bytes each on disk."""
+    min_count: int = 4
+    """Rarer words are read in pieces."""
+    teacher: Path | None = None
+    """Model folder whose vectors of single words are the start; random without."""
+    smoothing: float = 1e-3
+    """a of SIF's a / (a + p): how steeply frequent words start below rare ones."""
+
+
+def initial_table(
+    vocabulary: Sequence[str], counts: NDArray[np.int64], dim: int, config: InitialConfig, seed: int
+) -> Vectors:
+    """(words, dim) where training starts; `counts` are the words' occurrences, most frequent first."""
+    if config.teacher is None:
+        table = random_table(len(vocabulary), dim, seed)
+    else:
+        table = reduce_vectors(load(config.teacher).encode(vocabulary, role="query"), dim)
+    table *= frequency_weights(counts, config.smoothing)[:, None]
+    return table
 
 
 def random_table(n_words: int, dim: int, seed: int) -> Vectors:

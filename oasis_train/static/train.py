@@ -6,8 +6,8 @@ repository, whose functions share their jargon, so that telling them apart needs
 of all languages and subjects.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -15,10 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from oasis_search.encoder.protocol import Vectors
-from oasis_train.losses import info_nce_loss
+from oasis_train.data.vectors import VectorTable
+from oasis_train.losses import cosent_loss, info_nce_loss
+from oasis_train.losses.distillation import distillation_loss
+from oasis_train.static.initial import InitialConfig
 from oasis_train.static.views import PHRASES, Bags, Ints, Views
 
 Flags = NDArray[np.bool_]
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,47 @@ class StaticConfig:
     """How often a query gets words around it."""
     rest_share: float = 0.4
     """How often the code keeps the sentences of the documentation that a first-sentence query lacks."""
+    weights: tuple[float, float] = (1.0, 0.0)
+    """Of InfoNCE and of CoSENT over order labels."""
+    pairs: int = 2048
+    """Labelled pairs that CoSENT sees in a step."""
+    scale: float = 20.0
+    """Of CoSENT."""
+    distillation: float = 0.0
+    """Weight of ranking each batch as the teacher of the stage `teach` does."""
+    teacher_temperature: float = 0.05
+    """How sharply the teacher's ranking is read."""
     seed: int = 3407
+    initial: InitialConfig = field(default_factory=InitialConfig)
+    """Where the table starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledRows:
+    """Pairs of documentation and code with order labels, by row number of the views."""
+
+    doc: Ints
+    code: Ints
+    label: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class TaughtRows:
+    """A teacher's vectors, and where each row of the views finds its own."""
+
+    vectors: VectorTable
+    row: Ints
+    """Row of the table for each row of the views, -1 for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepLosses:
+    """What one step measured."""
+
+    total: float
+    in_batch: float
+    cosent: float
+    distillation: float
 
 
 class StaticModel(nn.Module):
@@ -73,12 +117,24 @@ class Batch:
     """Whether the code keeps the rest of its documentation."""
 
 
-def train_static(views: Views, model: StaticModel, config: StaticConfig) -> list[float]:
-    """Train `model` in place; returns the mean loss of every epoch."""
+def train_static(
+    views: Views,
+    model: StaticModel,
+    config: StaticConfig,
+    labelled: LabelledRows | None = None,
+    taught: TaughtRows | None = None,
+    on_step: Callable[[int, int, StepLosses], None] | None = None,
+) -> list[float]:
+    """Train `model` in place; returns the mean loss of every epoch.
+
+    `labelled` is needed when CoSENT has a weight, `taught` when distillation has one; `on_step` hears of
+    every step (step, steps, losses).
+    """
     torch.manual_seed(config.seed)
     generator = np.random.default_rng(config.seed)
-    n_rows = len(views.language)
-    steps = max(1, n_rows // config.batch) * config.epochs
+    documented = views.documented
+    repository = views.repository[documented]
+    steps = max(1, len(documented) // config.batch) * config.epochs
     optimiser = torch.optim.Adam(
         [
             {"params": [model.rows], "lr": config.learning_rate},
@@ -87,18 +143,45 @@ def train_static(views: Views, model: StaticModel, config: StaticConfig) -> list
         fused=True,
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: max(0.02, 1 - step / steps))
-    losses = []
+    means, step = [], 0
     for _ in range(config.epochs):
-        total, count = 0.0, 0
-        for rows in batches(views.repository, config, generator):
-            loss = batch_loss(views, model, _draw_views(rows, views, config, generator), config)
+        totals = []
+        for chosen in batches(repository, config, generator):
+            batch = _draw_views(documented[chosen], views, config, generator)
+            queries, codes = embed_batch(views, model, batch)
+            in_batch = in_batch_loss(views, queries, codes, batch, config)
+            cosent = torch.zeros(())
+            if labelled is not None and config.weights[1]:
+                drawn = generator.integers(0, len(labelled.label), config.pairs)
+                cosent = order_loss(views, model, labelled, drawn, config.scale)
+            distilled = torch.zeros(())
+            if taught is not None and config.distillation:
+                distilled = taught_loss(queries, codes, batch, taught, config)
+            loss = config.weights[0] * in_batch + config.weights[1] * cosent + config.distillation * distilled
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
-            total, count = total + loss.item(), count + 1
-        losses.append(total / max(1, count))
-    return losses
+            step += 1
+            losses = StepLosses(loss.item(), in_batch.item(), cosent.item(), distilled.item())
+            totals.append(losses.total)
+            if on_step:
+                on_step(step, steps, losses)
+        means.append(sum(totals) / max(1, len(totals)))
+    return means
+
+
+def order_loss(views: Views, model: StaticModel, labelled: LabelledRows, drawn: Ints, scale: float) -> Tensor:
+    """CoSENT of the pairs numbered `drawn`: all documentation against the whole code, as it is served."""
+    queries = model.sum_queries(*_tensors(views.full.take(labelled.doc[drawn])))
+    codes = model.sum_codes(*_tensors(views.code.take(labelled.code[drawn])))
+    scores = nn.functional.cosine_similarity(queries, codes)
+    return cosent_loss(scores, torch.from_numpy(labelled.label[drawn]), scale=scale)
+
+
+def _tensors(bags: tuple[Ints, NDArray[np.float32], Ints]) -> tuple[Tensor, Tensor, Tensor]:
+    ids, weights, lengths = bags
+    return torch.from_numpy(ids), torch.from_numpy(weights), torch.from_numpy(np.cumsum(lengths) - lengths)
 
 
 def batches(
@@ -125,8 +208,8 @@ def batches(
         yield np.unique(np.concatenate((together, others)))
 
 
-def batch_loss(views: Views, model: StaticModel, batch: Batch, config: StaticConfig) -> Tensor:
-    """InfoNCE of one batch; equal documentation and equal code do not count as negatives."""
+def embed_batch(views: Views, model: StaticModel, batch: Batch) -> tuple[Tensor, Tensor]:
+    """(queries, codes), both (rows, dim), of what `batch` shows of its rows."""
     rows = batch.rows
     queries = model.sum_queries(*_join(len(rows), [
         (views.first, rows, batch.view == 0),
@@ -139,10 +222,34 @@ def batch_loss(views: Views, model: StaticModel, batch: Batch, config: StaticCon
         (views.code_without_name, rows, batch.view == 2),
         (views.rest, rows, batch.with_rest),
     ]))  # fmt: skip
+    return queries, codes
+
+
+def in_batch_loss(views: Views, queries: Tensor, codes: Tensor, batch: Batch, config: StaticConfig) -> Tensor:
+    """InfoNCE of one batch; equal documentation and equal code do not count as negatives."""
+    rows = batch.rows
     doc = torch.from_numpy(views.doc_key[rows])
     code = torch.from_numpy(views.code_key[rows])
     mask = (doc[:, None] == doc[None, :]) | (code[:, None] == code[None, :])
     return info_nce_loss(queries, codes, temperature=config.temperature, mask=mask)
+
+
+def taught_loss(
+    queries: Tensor, codes: Tensor, batch: Batch, taught: TaughtRows, config: StaticConfig
+) -> Tensor:
+    """Distillation over the rows that the teacher saw and whose query is documentation, not a name."""
+    rows = taught.row[batch.rows]
+    chosen = np.flatnonzero((rows >= 0) & (batch.view != 2))
+    if len(chosen) < 2:
+        return torch.zeros(())
+    return distillation_loss(
+        queries[chosen],
+        codes[chosen],
+        torch.from_numpy(taught.vectors.docs[rows[chosen]].astype(np.float32)),
+        torch.from_numpy(taught.vectors.codes[rows[chosen]].astype(np.float32)),
+        temperature=config.temperature,
+        teacher_temperature=config.teacher_temperature,
+    )
 
 
 def _join(n_rows: int, parts: list[tuple[Bags, Ints, Flags]]) -> tuple[Tensor, Tensor, Tensor]:

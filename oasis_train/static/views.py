@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from oasis_search.encoder.tokens import TokenIds
 from oasis_search.syntax.words import identifiers
-from oasis_train.corpus.build import Row
+from oasis_train.data import Function
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -74,14 +74,16 @@ class Views:
     """`PHRASES` for every language: bag language * len(PHRASES) + phrase."""
     language: NDArray[np.int32]
     repository: NDArray[np.int32]
+    documented: Ints
+    """Rows that have documentation, which training draws its anchors from."""
     doc_key: NDArray[np.int64]
     """Equal for equal documentation."""
     code_key: NDArray[np.int64]
     """Equal for equal bags of code."""
 
 
-def build_views(rows: Sequence[Row], vocabulary: Sequence[str], code_damping: float) -> Views:
-    """Tokenise all rows once; queries are not damped."""
+def build_views(rows: Sequence[Function], vocabulary: Sequence[str], code_damping: float) -> Views:
+    """Tokenise all rows once; queries are not damped. A row without documentation serves as code only."""
     token_ids = TokenIds(vocabulary)
     languages = sorted({row.language for row in rows})
     repositories = {name: index for index, name in enumerate(sorted({row.repository for row in rows}))}
@@ -111,6 +113,7 @@ def build_views(rows: Sequence[Row], vocabulary: Sequence[str], code_damping: fl
         phrases=bags(phrases, 1.0),
         language=np.array([languages.index(row.language) for row in rows], dtype=np.int32),
         repository=np.array([repositories[row.repository] for row in rows], dtype=np.int32),
+        documented=np.flatnonzero([bool(row.doc) for row in rows]),
         doc_key=np.array([hash(row.doc.lower()) for row in rows], dtype=np.int64),
         code_key=np.array([hash(code.ids[a:b].tobytes()) for a, b in _ranges(code)], dtype=np.int64),
     )

@@ -5,13 +5,13 @@ from collections.abc import Iterable
 
 from oasis_search.encoder.tokens import MAX_WORD
 from oasis_search.syntax.words import identifiers, split_identifier
-from oasis_train.corpus.build import Row
+from oasis_train.data import Function
 
 DOCUMENTATION_WEIGHT = 4
 """Documentation is shorter than code, and questions are written in its words."""
 
 
-def count_words(rows: Iterable[Row]) -> Counter[str]:
+def count_words(rows: Iterable[Function]) -> Counter[str]:
     """Occurrences of words in code and (times `DOCUMENTATION_WEIGHT`) in documentation."""
     counts: Counter[str] = Counter()
     for row in rows:

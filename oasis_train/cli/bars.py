@@ -1,0 +1,57 @@
+"""Progress on stderr: a bar with rate and time left on a terminal, a line every few seconds elsewhere."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+Progress = Callable[[str, int, int], None]
+
+QUIET_S = 10.0
+"""Seconds between two lines where there is no terminal."""
+
+
+@contextlib.contextmanager
+def progress_bars() -> Iterator[Progress]:
+    """A function (what, done, total) that shows progress; a total of 0 is an unknown one."""
+    if not sys.stderr.isatty():
+        yield _lines()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description:>12}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, tuple[int, float]] = {}
+
+        def show(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total or None, rate=""), time.monotonic()
+            task, begun = tasks[what]
+            rate = done / max(1e-9, time.monotonic() - begun)
+            bars.update(task, completed=done, total=total or None, rate=f"{rate:,.1f}/s")
+
+        yield show
+
+
+def _lines() -> Progress:
+    last, begun = 0.0, dict[str, float]()
+
+    def show(what: str, done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        begun.setdefault(what, now)
+        if now - last >= QUIET_S:
+            last = now
+            rate = done / max(1e-9, now - begun[what])
+            of = f" of {total:,}" if total else ""
+            left = f", {(total - done) / rate:,.0f} s left" if total and rate else ""
+            print(f"{what}: {done:,}{of}, {rate:,.1f}/s{left}", file=sys.stderr, flush=True)
+
+    return show

@@ -1,0 +1,1 @@
+"""Distillation: what a large model knows, for a small one to learn."""

@@ -1,0 +1,1 @@
+"""A recipe and what it makes of it: all stages in order, ablations."""

@@ -1,0 +1,175 @@
+"""All stages of a recipe in order, each in its folder, each skipped when it is up to date.
+
+OUT/recipe.json    every setting of the run
+OUT/corpus ... OUT/train   the stages (ARCHITECTURE.md, "Life of training data")
+OUT/model          the finished model folder; OUT/model-onnx besides, when the recipe exports one
+OUT/evaluation.json, OUT/evaluation.md, OUT/report.html
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from oasis_train.data import StageFolder, config_facts
+from oasis_train.pipeline.recipe import Recipe
+
+Progress = Callable[[str, int, int], None]
+
+SHARED = ("corpus", "docstrings", "negatives", "label", "teach")
+"""Stages that all variants of an ablation have in common."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A recipe and where its files lie."""
+
+    recipe: Recipe
+    out: Path
+    shared: Path | None = None
+    """Folder of the stages in `SHARED`; `out` when not given."""
+    jobs: int = 1
+    """Processes that read repositories."""
+    threads: int = 0
+    """Of a local teacher; 0 leaves it to the library."""
+    progress: Progress | None = None
+
+    def folder(self, stage: str) -> Path:
+        """Where a stage keeps its files."""
+        return (self.shared if self.shared and stage in SHARED else self.out) / stage
+
+
+def run_recipe(run: Run, on_stage: Callable[[str], None] | None = None) -> None:
+    """Do every stage that is not up to date; `on_stage` hears the name of each as it begins."""
+    save_recipe(run)
+    for name, stage in STAGES.items():
+        if on_stage:
+            on_stage(name)
+        stage(run)
+
+
+def save_recipe(run: Run) -> None:
+    """Write what the run is made from, before the first stage."""
+    run.out.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(config_facts(run.recipe), indent=1) + "\n"
+    (run.out / "recipe.json").write_text(text, encoding="utf-8")
+
+
+def _corpus(run: Run) -> None:
+    from oasis_train.corpus.build import build_corpus
+
+    build_corpus(run.recipe.corpus, run.folder("corpus"), jobs=run.jobs, progress=run.progress)
+
+
+def _docstrings(run: Run) -> None:
+    from oasis_train.docstrings.stage import write_docstrings
+
+    write_docstrings(
+        run.recipe.docstrings, run.folder("corpus"), run.folder("docstrings"), progress=run.progress
+    )
+
+
+def _negatives(run: Run) -> None:
+    from oasis_train.labels.negatives import sample_negatives
+
+    folders = run.folder("corpus"), run.folder("docstrings"), run.folder("negatives")
+    sample_negatives(run.recipe.negatives, *folders, progress=run.progress)
+
+
+def _label(run: Run) -> None:
+    from oasis_train.labels.stage import label_pairs
+
+    folders = run.folder("corpus"), run.folder("docstrings"), run.folder("negatives"), run.folder("label")
+    label_pairs(run.recipe.label, *folders, threads=run.threads, progress=run.progress)
+
+
+def _refine(run: Run) -> None:
+    from oasis_train.refine.stage import refine_pairs
+
+    folders = run.folder("corpus"), run.folder("docstrings"), run.folder("label"), run.folder("refine")
+    refine_pairs(run.recipe.refine, *folders, progress=run.progress)
+
+
+def _teach(run: Run) -> None:
+    from oasis_train.distill.teach import teach
+
+    if run.recipe.teach is not None:
+        folders = run.folder("corpus"), run.folder("docstrings"), run.folder("teach")
+        teach(run.recipe.teach, *folders, progress=run.progress)
+
+
+def _train(run: Run) -> None:
+    folders = run.folder("corpus"), run.folder("docstrings"), run.folder("refine"), run.folder("train")
+    teacher = run.folder("teach") if run.recipe.teach is not None else None
+    if run.recipe.student == "static":
+        from oasis_train.static.stage import train_table
+
+        train_table(
+            run.recipe.static,
+            *folders,
+            name=run.recipe.name,
+            licence=run.recipe.licence,
+            teacher=teacher,
+            progress=run.progress,
+        )
+        return
+    from oasis_train.training.stage import train
+
+    config = replace(run.recipe.train, name=run.recipe.name, licence=run.recipe.licence)
+    train(config, *folders, suites=run.recipe.evaluation.suites, progress=run.progress)
+
+
+def _export(run: Run) -> None:
+    """Put the model where people look for it, whole or not at all."""
+    digest = StageFolder(run.folder("train")).digest
+    marker = run.out / ".model-digest"
+    facts = json.dumps([digest, config_facts(run.recipe.export), run.recipe.name])
+    if marker.is_file() and marker.read_text(encoding="utf-8") == facts:
+        return
+    marker.unlink(missing_ok=True)
+    part = run.out / ".model.part"
+    shutil.rmtree(part, ignore_errors=True)
+    shutil.copytree(run.folder("train") / "model", part)
+    shutil.rmtree(run.out / "model", ignore_errors=True)
+    part.rename(run.out / "model")
+    shutil.rmtree(run.out / "model-onnx", ignore_errors=True)
+    if run.recipe.export.onnx:
+        from oasis_train.onnx.export import export_onnx
+
+        export_onnx(
+            run.out / "model",
+            run.out / "model-onnx",
+            precision=run.recipe.export.onnx,
+            name=run.recipe.name,
+            calibrate=run.recipe.export.calibrate,
+        )
+    marker.write_text(facts, encoding="utf-8")
+
+
+def _evaluate(run: Run) -> None:
+    from oasis_train.pipeline.measure import measure
+
+    measure(run)
+
+
+def _report(run: Run) -> None:
+    from oasis_train.report import write_report
+
+    write_report(run.out, run.out / "report.html")
+
+
+STAGES: Mapping[str, Callable[[Run], Any]] = {
+    "corpus": _corpus,
+    "docstrings": _docstrings,
+    "negatives": _negatives,
+    "label": _label,
+    "refine": _refine,
+    "teach": _teach,
+    "train": _train,
+    "export": _export,
+    "evaluate": _evaluate,
+    "report": _report,
+}
+"""Every stage by its name, in order."""

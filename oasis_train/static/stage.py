@@ -1,0 +1,184 @@
+"""The stage `train` of a static model: corpus, docstrings and order labels to a model folder.
+
+model/           the model folder that the server loads
+checkpoint.npz   vocabulary, table and query weights in float32
+losses.jsonl     a line per step
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from oasis_train.data import (
+    Docstring,
+    Function,
+    RefinedPair,
+    ShardedTable,
+    Stage,
+    StageFolder,
+    config_facts,
+    file_digest,
+)
+from oasis_train.data.vectors import VectorTable
+from oasis_train.errors import TrainingError
+from oasis_train.static.export import export_static
+from oasis_train.static.initial import initial_table
+from oasis_train.static.train import (
+    LabelledRows,
+    StaticConfig,
+    StaticModel,
+    StepLosses,
+    TaughtRows,
+    train_static,
+)
+from oasis_train.static.views import build_views
+from oasis_train.static.vocabulary import build_vocabulary, count_words
+
+Progress = Callable[[str, int, int], None]
+
+CHECKPOINT_NAME = "checkpoint.npz"
+LOSSES_NAME = "losses.jsonl"
+MODEL_NAME = "model"
+
+
+def train_table(
+    config: StaticConfig,
+    corpus: Path,
+    docstrings: Path,
+    refine: Path,
+    out: Path,
+    *,
+    name: str,
+    licence: str,
+    teacher: Path | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Train on the split `train`, unless up to date, and leave `model/` under `out`; returns the manifest.
+
+    `teacher` is the folder of the stage `teach`, needed where distillation has a weight. A kill costs
+    minutes: the stage starts again, and gives the same table.
+    """
+    inputs = {
+        "corpus": StageFolder(corpus).digest,
+        "docstrings": StageFolder(docstrings).digest,
+        "refine": StageFolder(refine).digest,
+    }
+    facts = config_facts(config) | {"name": name, "licence": licence}
+    if config.initial.teacher is not None:
+        facts["initial"]["teacher"] = config.initial.teacher.name
+        inputs["start"] = _weights_digest(config.initial.teacher)
+    if config.distillation:
+        if teacher is None:
+            raise TrainingError(
+                "Distillation has a weight, but there is no teacher: add [teach] to the recipe."
+            )
+        inputs["teacher"] = StageFolder(teacher).digest
+
+    def work(partial: Path) -> Mapping[str, Any]:
+        return _train(config, corpus, docstrings, refine, teacher, partial, name, licence, progress)
+
+    return StageFolder(out).run(Stage("train-static", facts, inputs), work)
+
+
+def _train(
+    config: StaticConfig,
+    corpus: Path,
+    docstrings: Path,
+    refine: Path,
+    teacher: Path | None,
+    partial: Path,
+    name: str,
+    licence: str,
+    progress: Progress | None,
+) -> Mapping[str, Any]:
+    texts = {row.function: row.text for row in ShardedTable(docstrings / "docstrings", Docstring)}
+    rows = [
+        replace(row, doc=texts.get(row.id, ""))
+        for row in ShardedTable(corpus / "functions", Function)
+        if row.split == "train"
+    ]
+    counts = count_words(rows)
+    vocabulary = build_vocabulary(counts, config.initial.vocabulary, min_count=config.initial.min_count)
+    if not vocabulary or not any(row.doc for row in rows):
+        raise TrainingError(
+            f"{corpus} has no documented function with words that occur {config.initial.min_count} times: "
+            "give it more sources, or lower initial.min_count in the recipe."
+        )
+    frequencies = np.array([counts[word] for word in vocabulary], dtype=np.int64)
+    table = initial_table(vocabulary, frequencies, config.dim, config.initial, config.seed)
+    model = StaticModel(table)
+    views = build_views(rows, vocabulary, config.code_damping)
+    labelled = _labelled_rows(refine, rows) if config.weights[1] else None
+    taught = None
+    if config.distillation and teacher is not None:
+        vectors = VectorTable(teacher)
+        taught = TaughtRows(vectors, vectors.rows([row.id for row in rows]))
+    with (partial / LOSSES_NAME).open("w", encoding="utf-8") as file:
+
+        def on_step(step: int, steps: int, losses: StepLosses) -> None:
+            facts = {
+                "step": step,
+                "loss": losses.total,
+                "in_batch": losses.in_batch,
+                "cosent": losses.cosent,
+            } | {"distillation": losses.distillation}
+            file.write(json.dumps(facts) + "\n")
+            if progress:
+                progress("train", step, steps)
+
+        means = train_static(views, model, config, labelled, taught, on_step)
+    query = model.log_query.detach().exp().numpy()
+    np.savez(
+        partial / CHECKPOINT_NAME,
+        vocabulary=np.array(vocabulary),
+        table=model.rows.detach().numpy(),
+        query=query,
+    )
+    facts = {
+        "rows": len(views.documented),
+        "languages": StageFolder(corpus).manifest()["facts"].get("languages", {}),
+        "start": config.initial.teacher.name if config.initial.teacher else "random",
+        "settings": config_facts(config) | {"initial": _initial_facts(config)},
+        "losses": [round(mean, 4) for mean in means],
+    }
+    manifest = export_static(
+        partial / MODEL_NAME,
+        vocabulary,
+        model.rows.detach().numpy(),
+        {"code": np.ones(len(vocabulary), dtype=np.float32), "query": query},
+        name=name,
+        damping={"code": config.code_damping, "query": 1.0},
+        licence=licence,
+        training=facts,
+    )
+    return facts | {"fingerprint": manifest.fingerprint}
+
+
+def _labelled_rows(refine: Path, rows: list[Function]) -> LabelledRows:
+    """Pairs of the refined table whose functions are both among `rows`."""
+    position = {row.id: index for index, row in enumerate(rows)}
+    found = [
+        (position[pair.docstring], position[pair.function], pair.similarity)
+        for pair in ShardedTable(refine / "pairs", RefinedPair)
+        if pair.docstring in position and pair.function in position
+    ]
+    if not found:
+        raise TrainingError(
+            f"{refine} holds no pair of the functions to train on. Run the earlier stages again."
+        )
+    docs, codes, labels = zip(*found, strict=True)
+    return LabelledRows(np.array(docs), np.array(codes), np.array(labels, dtype=np.float32))
+
+
+def _initial_facts(config: StaticConfig) -> dict[str, Any]:
+    teacher = config.initial.teacher
+    return asdict(config.initial) | {"teacher": teacher.name if teacher else None}
+
+
+def _weights_digest(folder: Path) -> str:
+    path = folder / "model.safetensors"
+    return file_digest(path) if path.is_file() else folder.name

@@ -1,0 +1,230 @@
+"""The stage that trains: from the tables of the stages before it to a model folder.
+
+    model/             the model folder, with its card
+    losses.jsonl       a line for each step
+    evaluations.jsonl  a line for each evaluation
+    tensorboard/       the same, and speed
+
+While it works, `partial/` also holds the encoded texts, the template of the model folder and checkpoints.
+Under `accelerate launch` every process calls `train`; the main one keeps the folder, the others follow it.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from oasis_train.data import Stage, StageFolder, file_digest
+from oasis_train.errors import TrainingError
+from oasis_train.training.config import TrainConfig
+
+if TYPE_CHECKING:
+    from oasis_train.evaluation.suites import Suite
+
+Progress = Callable[[str, int, int], None]
+
+MODEL_NAME = "model"
+
+_SUITE_FILES = ("corpus.jsonl.gz", "meta.json", "qrels.tsv", "queries.jsonl.gz")
+_TEMPLATE, _ROWS, _RANDOM, _CHECKPOINTS = "template", "rows", "backbone", "checkpoints"
+
+
+def train(
+    config: TrainConfig,
+    corpus: Path,
+    docstrings: Path,
+    refine: Path,
+    out: Path,
+    *,
+    suites: Sequence[Path] = (),
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Train, unless it is done; returns the manifest of the stage.
+
+    A run that was killed goes on from its last checkpoint. Raises TrainError with the remedy.
+    """
+    from oasis_train.training.trainer import start_accelerator
+
+    folders = {"corpus": corpus, "docstrings": docstrings, "refine": refine}
+    run = _Run(config, folders, suites, start_accelerator(), progress)
+    folder = StageFolder(out)
+    if not run.accelerator.is_main_process:
+        partial = run.shared("")
+        if partial:
+            run.work(Path(partial))
+        run.accelerator.wait_for_everyone()
+        return folder.manifest()
+    stage = Stage("train", config.facts, run.inputs())
+    if folder.is_current(stage):
+        run.shared("")
+        manifest = folder.manifest()
+    else:
+        manifest = folder.run(stage, lambda partial: run.work(Path(run.shared(str(partial)))))
+    run.accelerator.wait_for_everyone()
+    return manifest
+
+
+class _Run:
+    """One call of `train`."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        folders: Mapping[str, Path],
+        suites: Sequence[Path],
+        accelerator: Any,  # noqa: ANN401 - Accelerator
+        progress: Progress | None,
+    ) -> None:
+        self.config, self.folders, self.suites = config, folders, suites
+        self.accelerator, self.progress = accelerator, progress
+
+    def shared(self, text: str) -> str:
+        """The main process's text, in every process."""
+        from accelerate.utils import broadcast_object_list
+
+        texts = [text]
+        broadcast_object_list(texts)
+        return texts[0]
+
+    def inputs(self) -> dict[str, str]:
+        """Hashes of all that is read."""
+        from oasis_train.training.template import TOKENIZER_FILES, locate_backbone
+
+        found = {name: StageFolder(path).digest for name, path in self.folders.items()}
+        for suite in self.suites:
+            found[f"suite {suite.name}"] = _digest([suite / name for name in _SUITE_FILES])
+        if self.config.backbone:
+            folder = locate_backbone(self.config.backbone)
+            weights = sorted(folder.glob("*.safetensors")) if self.config.init == "weights" else []
+            found["backbone"] = _digest(
+                [folder / "config.json", *(folder / name for name in TOKENIZER_FILES), *weights]
+            )
+        return found
+
+    def work(self, partial: Path) -> dict[str, Any]:
+        """Do the stage in `partial`; returns facts for the manifest."""
+        from oasis_search.encoder.layout import read_layout
+        from oasis_train.training.backbone import load_backbone, training_tokenizer
+        from oasis_train.training.data import TrainingRows, read_dev_sample
+        from oasis_train.training.model_card import model_card
+        from oasis_train.training.output import write_model
+        from oasis_train.training.preparation import Sources, prepare_rows
+        from oasis_train.training.records import EVALUATIONS_NAME, read_records
+        from oasis_train.training.template import write_template
+        from oasis_train.training.trainer import Trainer, Work
+
+        config, accelerator = self.config, self.accelerator
+        suites = self._load_suites()
+        backbone = self._backbone(partial)
+        if accelerator.is_main_process:
+            write_template(partial / _TEMPLATE, backbone, config)
+        accelerator.wait_for_everyone()
+        layout = read_layout(partial / _TEMPLATE)
+        encoder = load_backbone(backbone, layout, config)
+        tokenizer = training_tokenizer(layout, encoder, config)
+        if accelerator.is_main_process:
+            sources = Sources(
+                self.folders["corpus"] / "functions",
+                self.folders["docstrings"] / "docstrings",
+                self.folders["refine"] / "pairs",
+            )
+            prepare_rows(
+                partial / _ROWS,
+                sources,
+                tokenizer,
+                (layout.prompts["query"], layout.prompts["code"]),
+                dev_sample=config.dev_sample,
+                seed=config.seed,
+                progress=self.progress,
+            )
+        accelerator.wait_for_everyone()
+        rows = TrainingRows(partial / _ROWS)
+        suites = [*self._dev(read_dev_sample(partial / _ROWS)), *suites]
+        self._check_watch(suites)
+        progress = self.progress if accelerator.is_main_process else None
+        trainer = Trainer(config, Work(encoder, tokenizer, layout, rows, suites, partial), accelerator)
+        outcome = trainer.run(progress)
+        if not accelerator.is_main_process:
+            return {}
+        evaluations = {row.pop("step"): row for row in read_records(partial / EVALUATIONS_NAME)}
+        results = evaluations.get(outcome.weights_step, {})
+        facts: dict[str, Any] = {
+            "steps": outcome.steps,
+            "weights_of_step": outcome.weights_step,
+            "batch": outcome.batch,
+            "pairs_trained_on": outcome.steps * outcome.batch,
+            "processes": accelerator.num_processes,
+        }
+        card = model_card(
+            config,
+            base=_base_name(config, backbone),
+            dim=layout.dim,
+            served_tokens=layout.max_length,
+            data=rows.facts,
+            stages={name: StageFolder(path).manifest() for name, path in self.folders.items()},
+            run=facts,
+            results=results,
+        )
+        write_model(partial / MODEL_NAME, partial / _TEMPLATE, backbone, layout, config, outcome.state, card)
+        for name in (_TEMPLATE, _ROWS, _RANDOM, _CHECKPOINTS):
+            shutil.rmtree(partial / name, ignore_errors=True)
+        return {**facts, "data": rows.facts, "results": results, "pairs_per_s": outcome.pairs_per_s}
+
+    def _backbone(self, partial: Path) -> Path:
+        from oasis_train.training.random_backbone import write_random_backbone
+        from oasis_train.training.template import locate_backbone
+
+        if self.config.backbone:
+            return locate_backbone(self.config.backbone)
+        folder = partial / _RANDOM
+        if self.accelerator.is_main_process:
+            write_random_backbone(folder, self._sample_texts(), self.config)
+        self.accelerator.wait_for_everyone()
+        return folder
+
+    def _sample_texts(self) -> list[str]:
+        """Enough of the corpus to learn a vocabulary from."""
+        from itertools import islice
+
+        from oasis_train.data import Docstring, Function, ShardedTable
+
+        functions = ShardedTable(self.folders["corpus"] / "functions", Function)
+        docstrings = ShardedTable(self.folders["docstrings"] / "docstrings", Docstring)
+        texts = [row.code for row in islice(functions, 20_000) if row.split == "train"]
+        return texts + [row.text for row in islice(docstrings, 20_000)]
+
+    def _load_suites(self) -> "list[Suite]":
+        from oasis_train.evaluation.suites import load_suite
+
+        return [load_suite(path) for path in self.suites]
+
+    def _dev(self, sample: list[tuple[str, str, str]]) -> "list[Suite]":
+        from oasis_train.training.in_training import dev_suite
+
+        suite = dev_suite(sample)
+        return [suite] if suite is not None else []
+
+    def _check_watch(self, suites: "Sequence[Suite]") -> None:
+        names = [suite.name for suite in suites]
+        if len(set(names)) < len(names):
+            raise TrainingError(f"Two suites have the same name: {', '.join(names)}. Give each its own.")
+        if self.config.patience and self.config.watch not in names:
+            known = ", ".join(names) or "none at all: no held-out function has a docstring"
+            raise TrainingError(
+                f"The training setting watch is {self.config.watch!r}, but there is no such evaluation "
+                f"({known}). Name a suite, or set patience to 0."
+            )
+
+
+def _digest(paths: Sequence[Path]) -> str:
+    digests = [f"{path.name} {file_digest(path)}" for path in paths if path.is_file()]
+    return hashlib.blake2b("\n".join(digests).encode(), digest_size=16).hexdigest()
+
+
+def _base_name(config: TrainConfig, backbone: Path) -> str:
+    from oasis_search.encoder.hub import model_name
+
+    if config.init == "random":
+        return ""
+    return model_name(backbone)

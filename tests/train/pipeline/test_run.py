@@ -1,0 +1,146 @@
+"""Whole runs on real code: skipped when current, the same model after a kill, a wrong order said."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import oasis_train
+from oasis_search.encoder import load
+from oasis_train.cli import main
+from oasis_train.data import RefinedPair, ShardedTable
+from oasis_train.pipeline.recipe import load_recipe, shipped_recipes
+
+ROOT = Path(oasis_train.__file__).parent
+
+TINY = (
+    "corpus.sources=['package:json', 'package:logging', 'package:http', 'package:zipfile', 'package:email']",
+    "corpus.dev_share=0.3",
+    "train.random_vocabulary=800",
+    "train.random_hidden=32",
+    "train.max_tokens=32",
+    "train.max_steps=12",
+    "train.batch=16",
+    "export.onnx=''",
+)
+"""A run of seconds."""
+
+
+def settings(*overrides: str) -> list[str]:
+    return [argument for override in (*TINY, *overrides) for argument in ("--set", override)]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "tiny"
+    assert main(["run", "smoke", "--out", str(out), "--jobs", "1", *settings()]) == 0
+    return out
+
+
+def test_a_run_leaves_model_tables_and_report(finished: Path) -> None:
+    encoder = load(finished / "model")
+    assert encoder.encode(["read a file"], role="query").shape == (1, 32)
+    facts = json.loads((finished / "evaluation.json").read_text())
+    assert [suite["name"] for suite in facts["suites"]] == ["dev"]
+    assert facts["suites"][0]["queries"] > 20
+    assert "| dev MRR@1000" in (finished / "evaluation.md").read_text()
+    report = (finished / "report.html").read_text()
+    assert "<html" in report
+    assert 'src="http' not in report
+    assert json.loads((finished / "recipe.json").read_text())["train"]["max_steps"] == 12
+    pairs = list(ShardedTable(finished / "refine" / "pairs", RefinedPair))
+    assert any(pair.is_gt for pair in pairs)
+    assert all(0 <= pair.similarity < 1 for pair in pairs)
+
+
+def test_a_finished_run_does_nothing_again(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = {p: p.stat().st_mtime_ns for p in finished.rglob("stage.json")}
+    assert len(before) == 6
+    assert main(["run", "smoke", "--out", str(finished), "--jobs", "1", *settings()]) == 0
+    assert {p: p.stat().st_mtime_ns for p in finished.rglob("stage.json")} == before
+    assert "dev MRR@1000" in capsys.readouterr().out
+
+
+def test_a_run_that_is_killed_again_and_again_gives_the_same_model(finished: Path, tmp_path: Path) -> None:
+    out = tmp_path / "killed"
+    command = [sys.executable, "-m", "oasis_train", "run", "smoke", "--out", str(out), "--jobs", "1"]
+    command += settings("train.checkpoint_every=3")
+    for patience_s in (4.0, 7.0, 9.0):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        time.sleep(patience_s)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    assert subprocess.run(command, check=False, capture_output=True).returncode == 0
+    ours, theirs = load(out / "model"), load(finished / "model")
+    np.testing.assert_array_equal(ours.encode(["read a file"]), theirs.encode(["read a file"]))
+    for table in ("corpus/functions", "docstrings/docstrings", "negatives/pairs", "refine/pairs"):
+        files = sorted((finished / table).iterdir())
+        assert [p.read_bytes() for p in files] == [p.read_bytes() for p in sorted((out / table).iterdir())]
+
+
+def test_a_table_is_trained_from_the_same_stages(tmp_path: Path) -> None:
+    out = tmp_path / "static"
+    overrides = (
+        "student='static'", "static.dim=32", "static.epochs=3", "static.batch=64",
+        "static.weights=[0.9, 0.1]",
+        "static.pairs=64", "static.initial.vocabulary=2000", "static.initial.min_count=1",
+        "teach.teacher='static'", "static.distillation=0.1",
+    )  # fmt: skip
+    assert main(["run", "smoke", "--out", str(out), "--jobs", "1", *settings(*overrides)]) == 0
+    assert load(out / "model").encode(["read a file"], role="query").shape == (1, 32)
+    losses = [json.loads(line) for line in (out / "train" / "losses.jsonl").read_text().splitlines()]
+    assert losses[-1]["loss"] < losses[0]["loss"]
+    assert all(line["cosent"] > 0 and line["distillation"] > 0 for line in losses)
+
+
+def test_an_ablation_shares_its_labels_and_tells_its_variants_apart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "ablation"
+    overrides = settings("train.max_steps=2")
+    grid = ["--grid", "refine.delta_s=0.0,0.2", "--seeds", "1,2"]
+    assert main(["ablate", "smoke", "--out", str(out), "--jobs", "1", *grid, *overrides]) == 0
+    table = capsys.readouterr().out
+    assert table.count("refine.delta_s=") == 2
+    rows = json.loads((out / "ablation.json").read_text())
+    assert [(row["variant"], row["seed"]) for row in rows] == [
+        (f"refine.delta_s={delta}", seed) for delta in ("0.0", "0.2") for seed in (1, 2)
+    ]
+    assert len(list(out.glob("ablation/*/refine/stage.json"))) == 4
+    assert not list(out.glob("ablation/*/label"))
+
+
+def test_stages_out_of_order_say_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for verb in ("train", "label", "export"):
+        assert main([verb, "smoke", "--out", str(tmp_path)]) == 2
+        assert "no finished stage. Run that stage first." in capsys.readouterr().err
+
+
+def test_shipped_recipes_load() -> None:
+    found = {name: load_recipe(name) for name in shipped_recipes()}
+    assert set(found) == {"oasis-1.5b", "oasis-mini", "oasis-static", "smoke"}
+    paper = found["oasis-1.5b"].train
+    assert (paper.batch, paper.learning_rate, paper.epsilon, paper.cosent_weight) == (2560, 5e-4, 1e-3, 0.02)
+
+
+def test_a_wrong_key_is_said_with_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "mine.toml"
+    text = (
+        shipped_recipes()["smoke"]
+        .read_text()
+        .replace("delta_s", "delta")
+        .replace("batch = 64", "batchs = 64")
+    )
+    path.write_text(text)
+    line = text.splitlines().index("batchs = 64") + 1
+    assert main(["run", str(path), "--out", str(tmp_path / "out")]) == 2
+    assert f"mine.toml, line {line}: train.batchs is unknown. Did you mean batch?" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert main(["run", "smokey", "--out", str(tmp_path / "out")]) == 2
+    assert "none of oasis-1.5b, oasis-mini, oasis-static, smoke" in capsys.readouterr().err
