@@ -11,7 +11,7 @@ from typing import Literal
 
 from oasis_train.corpus.config import CorpusConfig
 from oasis_train.distill.teach import TeachConfig
-from oasis_train.docstrings.stage import DocstringConfig
+from oasis_train.docstrings.config import DocstringConfig
 from oasis_train.errors import RecipeError
 from oasis_train.labels.negatives import NegativeConfig
 from oasis_train.labels.stage import LabelConfig

@@ -28,7 +28,7 @@ def stages(folder: Path, n: int) -> tuple[Path, Path]:
         table = "functions" if name == "corpus" else "docstrings"
 
         def work(partial: Path) -> dict[str, int]:
-            ShardedTable(partial / table, kind).write(0, rows)  # type: ignore[type-var]  # noqa: B023
+            ShardedTable(partial / table, kind).write(0, rows)  # noqa: B023
             return {}
 
         StageFolder(folder / name).run(Stage(name, {}), work)
