@@ -41,14 +41,14 @@ def progress_bars() -> Iterator[Progress]:
             if what not in tasks:
                 tasks[what] = bars.add_task(what, total=total or None, rate=""), time.monotonic()
             task, begun = tasks[what]
-            rate = done / max(1e-9, time.monotonic() - begun)
+            rate = done / max(1.0, time.monotonic() - begun)
             bars.update(task, completed=done, total=total or None, rate=f"{rate:,.1f}/s")
 
         yield show
 
 
 def _lines() -> Progress:
-    last, begun = 0.0, dict[str, float]()
+    last, begun = time.monotonic(), dict[str, float]()
 
     def show(what: str, done: int, total: int) -> None:
         nonlocal last
@@ -56,9 +56,11 @@ def _lines() -> Progress:
         begun.setdefault(what, now)
         if now - last >= QUIET_S:
             last = now
-            rate = done / max(1e-9, now - begun[what])
+            elapsed_s = now - begun[what]
+            rate = done / elapsed_s if elapsed_s > 1 else 0.0
             of = f" of {total:,}" if total else ""
             left = f", {(total - done) / rate:,.0f} s left" if total and rate else ""
-            print(f"{what}: {done:,}{of}, {rate:,.1f}/s{left}", file=sys.stderr, flush=True)
+            pace = f", {rate:,.1f}/s" if rate else ""
+            print(f"{what}: {done:,}{of}{pace}{left}", file=sys.stderr, flush=True)
 
     return show

@@ -71,6 +71,18 @@ def load_suite(folder: Path) -> Suite:
         raise SuiteError(f"{folder} does not have the format of a suite ({error!r}). Rebuild it.") from error
 
 
+def parse_metric(text: str) -> str:
+    """One of `METRICS` from what a suite says, which may add words: `MAP, mixed pool`.
+
+    >>> parse_metric("MAP (a query's own item, self_id, removed from the ranking)")
+    'MAP'
+    """
+    for metric in METRICS:
+        if text == metric or (text.startswith(metric) and not text[len(metric)].isalnum()):
+            return metric
+    raise ValueError(f"metric {text!r} is none of {', '.join(METRICS)}")
+
+
 def _build_suite(
     name: str,
     meta: Mapping[str, Any],
@@ -78,8 +90,7 @@ def _build_suite(
     queries: list[dict[str, Any]],
     gains: Mapping[str, Mapping[str, float]],
 ) -> Suite:
-    if meta["metric"] not in METRICS:
-        raise ValueError(f"metric {meta['metric']}")
+    metric = parse_metric(meta["metric"])
     key = meta.get("pool_by")
     judged = [query for query in queries if gains.get(query["id"])]
     labels = sorted({query[key] for query in judged}) if key else ["all"]
@@ -100,7 +111,7 @@ def _build_suite(
                 query_languages=tuple(query.get("language", "") for query in asked),
             )
         )
-    return Suite(meta.get("name", name), meta["task"], meta["metric"], tuple(pools))
+    return Suite(meta.get("name", name), meta["task"], metric, tuple(pools))
 
 
 def _read_rows(path: Path) -> list[dict[str, Any]]:

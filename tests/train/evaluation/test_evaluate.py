@@ -54,6 +54,19 @@ def test_queries_are_ranked_within_their_own_pool_and_pools_weigh_alike(suite_fo
     assert result.low <= result.value <= result.high
 
 
+@pytest.mark.parametrize("metric", ["MAP, mixed pool", "MAP (a query's own item removed)", "nDCG@10"])
+def test_words_after_a_metric_are_read_over(tmp_path: Path, metric: str) -> None:
+    meta = {"name": "c2c", "task": "code2code", "metric": metric, "pool_by": None}
+    suite = load_suite(_write_suite(tmp_path / "c2c", meta, QUERIES, "1\ta\t1\n"))
+    assert suite.metric == metric.split()[0].strip(",")
+
+
+def test_unknown_metric_is_named(tmp_path: Path) -> None:
+    meta = {"name": "c2c", "task": "code2code", "metric": "MAPPED", "pool_by": None}
+    with pytest.raises(SuiteError, match="'MAPPED' is none of MRR@1000"):
+        load_suite(_write_suite(tmp_path / "c2c", meta, QUERIES, "1\ta\t1\n"))
+
+
 def test_code_query_is_left_out_of_its_own_ranking(tmp_path: Path) -> None:
     meta = {"name": "c2c", "task": "code2code", "metric": "MAP", "pool_by": None}
     queries = [{"id": "q", "language": "go", "query": CORPUS[3]["code"], "self_id": "d"}]

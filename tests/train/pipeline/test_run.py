@@ -22,6 +22,7 @@ ROOT = Path(oasis_train.__file__).parent
 TINY = (
     "corpus.sources=['package:json', 'package:logging', 'package:http', 'package:zipfile', 'package:email']",
     "corpus.dev_share=0.3",
+    "corpus.seed=17",
     "train.random_vocabulary=800",
     "train.random_hidden=32",
     "train.max_tokens=32",
