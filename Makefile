@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 CODE   := server oasis_train tests docs
 
-.PHONY: help demo test check docs bench bench-quality soak clean
+.PHONY: help demo test check docs bench bench-quality bench-train train-smoke soak clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -53,6 +53,7 @@ demo: $(VENV)/.installed $(STDLIB) ## Index Python's standard library and answer
 test: $(VENV)/.installed-dev ## Run every check and every test
 	$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest -q
+	$(MAKE) --no-print-directory train-smoke
 
 check: $(VENV)/.installed-dev ## What to run before a commit: all checks and the unit tests
 	$(MAKE) --no-print-directory lint
@@ -75,6 +76,15 @@ bench: $(VENV)/.installed-dev ## Measure speed and memory on real code (figures 
 # The suite is rebuilt outside of this repository: it is other people's code.
 bench-quality: $(VENV)/.installed-dev ## Measure the ranking: make bench-quality SUITE=folder METRICS=folder-of-metrics.py
 	$(BIN)/python tests/bench/semble.py --suite $(SUITE) --metrics $(METRICS) --ablate
+
+train-smoke: $(VENV)/.installed-dev ## Train a tiny model through every stage, on Python's own library
+	@rm -rf $(VENV)/smoke
+	$(BIN)/oasis-train run smoke --out $(VENV)/smoke
+
+bench-train: $(VENV)/.installed-dev ## Measure losses, tree distance and training steps (figures of docs/training.md)
+	$(BIN)/python -m tests.bench.losses --memory
+	$(BIN)/python tests/bench/tree_distance.py
+	$(BIN)/python tests/bench/training.py
 
 # The encoder process of a real model is killed again and again while it indexes.
 soak: $(VENV)/.installed-dev ## Kill the encoder process 100 times: make soak MODEL=folder

@@ -19,18 +19,18 @@ class VectorTable:
     def __init__(self, folder: Path) -> None:
         """Map the files that `join_shards` left; raises DataError when they are missing or do not fit."""
         try:
-            self._ids = np.load(folder / IDS_NAME)
+            ids = np.load(folder / IDS_NAME).tolist()
             self.docs: Halves = np.load(folder / DOCS_NAME, mmap_mode="r")
             self.codes: Halves = np.load(folder / CODES_NAME, mmap_mode="r")
         except (OSError, ValueError) as error:
             raise DataError(f"{folder} holds no teacher's vectors ({error}). Run its stage again.") from error
-        if not len(self._ids) == len(self.docs) == len(self.codes):
+        if not len(ids) == len(self.docs) == len(self.codes):
             raise DataError(f"{folder} holds vectors of unequal number. Delete it and run its stage again.")
+        self._row_of = {name: row for row, name in enumerate(ids)}
 
     def rows(self, ids: Sequence[str]) -> NDArray[np.int64]:
         """Row of each function, -1 for those without vectors."""
-        position = {name: row for row, name in enumerate(self._ids.tolist())}
-        return np.array([position.get(name, -1) for name in ids], dtype=np.int64)
+        return np.array([self._row_of.get(name, -1) for name in ids], dtype=np.int64)
 
 
 def write_shard(folder: Path, shard: int, ids: Sequence[str], docs: Halves, codes: Halves) -> None:

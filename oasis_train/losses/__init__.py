@@ -2,6 +2,7 @@
 
 from oasis_train.losses.combined import InBatch, OasisLoss, oasis_loss
 from oasis_train.losses.cosent import cosent_loss
+from oasis_train.losses.distillation import distillation_loss
 from oasis_train.losses.gather import gather_rows, gather_vectors, rank_group
 from oasis_train.losses.hard_weighted import hard_weighted_in_batch_loss
 from oasis_train.losses.info_nce import info_nce_loss
@@ -12,6 +13,7 @@ __all__ = [
     "OasisLoss",
     "all_texts_mask",
     "cosent_loss",
+    "distillation_loss",
     "gather_rows",
     "gather_vectors",
     "hard_weighted_in_batch_loss",

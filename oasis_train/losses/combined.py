@@ -26,10 +26,17 @@ class OasisLoss:
     """Before its weight."""
     cosent: Tensor
     """Before its weight."""
+    distillation: Tensor | None = None
+    """Before its weight; None where no teacher ranks the batch."""
 
     def detach(self) -> "OasisLoss":
         """The same values without the graph that computed them."""
-        return OasisLoss(self.total.detach(), self.in_batch.detach(), self.cosent.detach())
+        taught = None if self.distillation is None else self.distillation.detach()
+        return OasisLoss(self.total.detach(), self.in_batch.detach(), self.cosent.detach(), taught)
+
+    def with_distillation(self, loss: Tensor, weight: float) -> "OasisLoss":
+        """The same with weight * `loss` added (`distillation_loss` of the same batch)."""
+        return OasisLoss(self.total + weight * loss, self.in_batch, self.cosent, loss)
 
 
 def oasis_loss(

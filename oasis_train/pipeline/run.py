@@ -118,7 +118,13 @@ def _train(run: Run) -> None:
     from oasis_train.training.stage import train
 
     config = replace(run.recipe.train, name=run.recipe.name, licence=run.recipe.licence)
-    train(config, *folders, suites=run.recipe.evaluation.suites, progress=run.progress)
+    train(
+        config,
+        *folders,
+        teacher=teacher,
+        suites=run.recipe.evaluation.suites,
+        progress=run.progress,
+    )
 
 
 def _export(run: Run) -> None:

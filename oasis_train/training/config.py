@@ -74,6 +74,11 @@ class TrainConfig:
     temperature: float = 0.05
     """Of both losses."""
 
+    distillation: float = 0.0
+    """Weight of ranking each batch as the teacher of the stage `teach` does (the paper has none)."""
+    teacher_temperature: float = 0.05
+    """How sharply the teacher's ranking is read."""
+
     optimizer: Literal["adamw", "adafactor"] = "adamw"
     learning_rate: float = 5e-4
     weight_decay: float = 1e-2
@@ -140,10 +145,10 @@ class TrainConfig:
         ):
             self._check(name, getattr(self, name) >= 0, "0 or more")
         self._check("checkpoint_every", self.checkpoint_every >= 0, "0 or more")
-        for name in ("temperature", "learning_rate", "epsilon"):
+        for name in ("temperature", "teacher_temperature", "learning_rate", "epsilon"):
             value = getattr(self, name)
             self._check(name, math.isfinite(value) and value > 0, "above 0")
-        for name in ("in_batch_weight", "cosent_weight", "weight_decay", "clip"):
+        for name in ("in_batch_weight", "cosent_weight", "distillation", "weight_decay", "clip"):
             value = getattr(self, name)
             self._check(name, math.isfinite(value) and value >= 0, "0 or more")
         for name in ("repository_share", "warmup", "average_with_start"):

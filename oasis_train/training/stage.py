@@ -37,16 +37,24 @@ def train(
     refine: Path,
     out: Path,
     *,
+    teacher: Path | None = None,
     suites: Sequence[Path] = (),
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Train, unless it is done; returns the manifest of the stage.
 
-    A run that was killed goes on from its last checkpoint. Raises TrainError with the remedy.
+    `teacher` is the folder of the stage `teach`, needed where distillation has a weight. A run that was
+    killed goes on from its last checkpoint. Raises TrainError with the remedy.
     """
     from oasis_train.training.trainer import start_accelerator
 
     folders = {"corpus": corpus, "docstrings": docstrings, "refine": refine}
+    if config.distillation:
+        if teacher is None:
+            raise TrainingError(
+                "Distillation has a weight, but there is no teacher: add [teach] to the recipe."
+            )
+        folders["teach"] = teacher
     run = _Run(config, folders, suites, start_accelerator(), progress)
     folder = StageFolder(out)
     if not run.accelerator.is_main_process:
@@ -111,6 +119,7 @@ class _Run:
         from oasis_train.training.output import write_model
         from oasis_train.training.preparation import Sources, prepare_rows
         from oasis_train.training.records import EVALUATIONS_NAME, read_records
+        from oasis_train.training.taught import TaughtRows
         from oasis_train.training.template import write_template
         from oasis_train.training.trainer import Trainer, Work
 
@@ -143,7 +152,9 @@ class _Run:
         suites = [*self._dev(read_dev_sample(partial / _ROWS)), *suites]
         self._check_watch(suites)
         progress = self.progress if accelerator.is_main_process else None
-        trainer = Trainer(config, Work(encoder, tokenizer, layout, rows, suites, partial), accelerator)
+        taught = TaughtRows(self.folders["teach"], rows) if config.distillation else None
+        work = Work(encoder, tokenizer, layout, rows, suites, partial, taught)
+        trainer = Trainer(config, work, accelerator)
         outcome = trainer.run(progress)
         if not accelerator.is_main_process:
             return {}

@@ -15,11 +15,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from oasis_search.encoder.batches import token_batches
-from oasis_train.losses import OasisLoss, gather_rows, gather_vectors, oasis_loss, rank_group
+from oasis_train.losses import (
+    OasisLoss,
+    distillation_loss,
+    gather_rows,
+    gather_vectors,
+    oasis_loss,
+    rank_group,
+)
 from oasis_train.training.backbone import pad
 from oasis_train.training.config import TrainConfig
 from oasis_train.training.data import Batch
 from oasis_train.training.gradient_cache import cached_step
+from oasis_train.training.taught import TaughtRows
 
 if TYPE_CHECKING:
     import torch.distributed as dist
@@ -32,6 +40,17 @@ MAX_TOKENS_PER_THREAD = 2048
 
 
 @dataclass(frozen=True, slots=True)
+class TaughtTarget:
+    """A teacher's vectors of the rows that it saw, gathered."""
+
+    rows: Tensor
+    """(k,) their numbers in the gathered batch."""
+    queries: Tensor
+    """(k, e)"""
+    codes: Tensor
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """What the loss needs of a batch beside its vectors, on the device, gathered."""
 
@@ -39,13 +58,22 @@ class Target:
     is_gt: Tensor
     query_keys: Tensor
     code_keys: Tensor
+    taught: TaughtTarget | None
 
 
 class Stepper:
     """Adds a batch's gradient to the parameters of a network."""
 
-    def __init__(self, network: Any, accelerator: Any, pad_id: int, config: TrainConfig) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        network: Any,  # noqa: ANN401
+        accelerator: Any,  # noqa: ANN401
+        pad_id: int,
+        config: TrainConfig,
+        taught: TaughtRows | None = None,
+    ) -> None:
         """`network` is what `accelerator.prepare` made of a TextEncoder."""
+        self._taught = taught
         self._network = network
         self._accelerator = accelerator
         self._device: torch.device = accelerator.device
@@ -95,7 +123,7 @@ class Stepper:
             gather_vectors(vectors, with_gradient=self._config.gather_gradient, group=self._group)
             for vectors in (query_vectors, code_vectors)
         ]
-        return oasis_loss(
+        loss = oasis_loss(
             gathered[0],
             gathered[1],
             target.labels,
@@ -107,13 +135,36 @@ class Stepper:
             query_keys=target.query_keys,
             code_keys=target.code_keys,
         )
+        taught = target.taught
+        if taught is None or len(taught.rows) < 2:
+            return loss
+        distilled = distillation_loss(
+            gathered[0][taught.rows],
+            gathered[1][taught.rows],
+            taught.queries,
+            taught.codes,
+            temperature=self._config.temperature,
+            teacher_temperature=self._config.teacher_temperature,
+        )
+        return loss.with_distillation(distilled, self._config.distillation)
+
+    def _taught_target(self, batch: Batch) -> TaughtTarget | None:
+        if self._taught is None:
+            return None
+        found = self._taught.vectors(batch.rows)
+        queries, codes, is_known = (
+            gather_rows(torch.from_numpy(values).to(self._device), group=self._group)
+            for values in (found.queries, found.codes, found.is_known)
+        )
+        rows = torch.nonzero(is_known).flatten()
+        return TaughtTarget(rows, queries[rows], codes[rows])
 
     def _target(self, batch: Batch) -> Target:
         labels, is_gt, query_keys, code_keys = (
             gather_rows(torch.from_numpy(values).to(self._device), group=self._group)
             for values in (batch.labels, batch.is_gt, batch.query_keys, batch.code_keys)
         )
-        return Target(labels, is_gt, query_keys, code_keys)
+        return Target(labels, is_gt, query_keys, code_keys, self._taught_target(batch))
 
     def _encode_all(self, texts: Sequence[NDArray[np.int32]]) -> Tensor:
         """Vectors of all texts in their order. With several processes the same number of passes in each."""

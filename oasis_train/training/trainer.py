@@ -29,6 +29,7 @@ from oasis_train.training.order import epoch_order
 from oasis_train.training.records import Records
 from oasis_train.training.schedule import rate_factor
 from oasis_train.training.step import Stepper
+from oasis_train.training.taught import TaughtRows
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -50,6 +51,8 @@ class Work:
     suites: Sequence[Suite]
     folder: Path
     """For records; checkpoints go into its `checkpoints`."""
+    taught: TaughtRows | None = None
+    """Needed where distillation has a weight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ class Trainer:
         _configure_deepspeed(accelerator, config, self._batch // processes)
         self._pad_id = work.encoder.pad_id
         self._network, self._optimizer = accelerator.prepare(work.encoder, _optimizer(work.encoder, config))
-        self._stepper = Stepper(self._network, accelerator, self._pad_id, config)
+        self._stepper = Stepper(self._network, accelerator, self._pad_id, config, work.taught)
         self._checkpoints = Checkpoints(work.folder / "checkpoints", accelerator, config.keep_checkpoints)
         self._best = BestWeights(work.folder / "checkpoints", accelerator)
 
@@ -150,6 +153,7 @@ class Trainer:
             raise self._not_a_number(f"gradient's norm is {float(norm)}", step, batch)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
+        distilled = {} if loss.distillation is None else {"distillation": float(loss.distillation)}
         return {
             "epoch": step // self._steps_per_epoch,
             "loss": float(loss.total),
@@ -157,6 +161,7 @@ class Trainer:
             "cosent": float(loss.cosent),
             "learning_rate": rate,
             "gradient_norm": float(norm),
+            **distilled,
         }
 
     def _batches(self, step: int) -> Iterator[Batch]:

@@ -28,6 +28,7 @@ PAGES = (
     "docs/log.md",
     "docs/models.md",
     "docs/endpoints.md",
+    "docs/training.md",
 )
 
 

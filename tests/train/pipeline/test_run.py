@@ -100,6 +100,23 @@ def test_a_table_is_trained_from_the_same_stages(tmp_path: Path) -> None:
     assert all(line["cosent"] > 0 and line["distillation"] > 0 for line in losses)
 
 
+def test_a_small_transformer_learns_from_a_teacher(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "distilled"
+    overrides = settings(
+        "teach.teacher='static'", "train.distillation=1.0", "train.max_steps=60", "train.batch=64"
+    )
+    assert main(["run", "smoke", "--out", str(out), "--jobs", "1", *overrides]) == 0
+    losses = [json.loads(line) for line in (out / "train" / "losses.jsonl").read_text().splitlines()]
+    distances = [line["distillation"] for line in losses]
+    assert sum(distances[-10:]) < 0.9 * sum(distances[:10])
+    assert (out / "teach" / "docs.npy").is_file()
+    overrides = settings("train.distillation=1.0")
+    assert main(["train", "smoke", "--out", str(out), "--jobs", "1", *overrides]) == 2
+    assert "add [teach] to the recipe" in capsys.readouterr().err
+
+
 def test_an_ablation_shares_its_labels_and_tells_its_variants_apart(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
