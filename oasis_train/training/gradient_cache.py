@@ -17,8 +17,12 @@ import torch
 from torch import Tensor
 
 from oasis_train.losses.cosine import at_least_float32
+from oasis_train.training.memory import give_back_freed
 
 Chunk = TypeVar("Chunk")
+
+TRIM_EVERY = 8
+"""Chunks after which freed memory goes back to the system: each costs some 0.1 s on a CPU."""
 
 
 def cached_step(
@@ -46,9 +50,11 @@ def cached_step(
         raise ValueError("A step needs at least one chunk of queries and one of codes.")
     states, vectors = [], []
     with torch.no_grad():
-        for chunk in chunks:
+        for place, chunk in enumerate(chunks):
             states.append(_RandomState())
             vectors.append(encode(chunk))
+            if place % TRIM_EVERY == TRIM_EVERY - 1:
+                give_back_freed()
     torch.clear_autocast_cache()  # Its half-precision weights know no graph.
     after = _RandomState()
 
@@ -63,6 +69,8 @@ def cached_step(
             state.restore()
             # The gradient of this sum by the chunk's vectors is `gradient`.
             backward((encode(chunk).to(gradient.dtype) * gradient).sum())
+        if place % TRIM_EVERY == TRIM_EVERY - 1:
+            give_back_freed()
     after.restore()
     return value.detach()
 
