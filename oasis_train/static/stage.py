@@ -27,6 +27,7 @@ from oasis_train.data.vectors import VectorTable
 from oasis_train.errors import TrainingError
 from oasis_train.static.export import export_static
 from oasis_train.static.initial import initial_table
+from oasis_train.static.model_card import model_card
 from oasis_train.static.train import (
     LabelledRows,
     StaticConfig,
@@ -155,6 +156,16 @@ def _train(
         licence=licence,
         training=facts,
     )
+    stages = {"corpus": corpus, "docstrings": docstrings, "refine": refine}
+    card = model_card(
+        name=name,
+        licence=licence,
+        n_words=len(vocabulary),
+        dim=config.dim,
+        facts=facts,
+        stages={stage: StageFolder(folder).manifest() for stage, folder in stages.items()},
+    )
+    (partial / MODEL_NAME / "README.md").write_text(card, encoding="utf-8")
     return facts | {"fingerprint": manifest.fingerprint}
 
 

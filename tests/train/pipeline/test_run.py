@@ -98,6 +98,9 @@ def test_a_table_is_trained_from_the_same_stages(tmp_path: Path) -> None:
     losses = [json.loads(line) for line in (out / "train" / "losses.jsonl").read_text().splitlines()]
     assert losses[-1]["loss"] < losses[0]["loss"]
     assert all(line["cosent"] > 0 and line["distillation"] > 0 for line in losses)
+    card = (out / "model" / "README.md").read_text()
+    assert "A vector of 32 components for each of" in card
+    assert "- **refine**: s* " in card
 
 
 def test_a_small_transformer_learns_from_a_teacher(
