@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from oasis_search.version import __version__
-from oasis_train.cli import evaluate_verb, plan_verb, recipe_verbs
+from oasis_train.cli import plan_verb, recipe_verbs
 
 _EXAMPLES = """examples:
   oasis-train run smoke --out /tmp/smoke
@@ -159,7 +159,13 @@ def _add_evaluate(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     shape = verb.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     shape.add_argument("--markdown", action="store_true", help="tables with the published rows beside ours")
-    verb.set_defaults(run=evaluate_verb.evaluate_models)
+    verb.set_defaults(run=_evaluate)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from oasis_train.cli.evaluate_verb import evaluate_models
+
+    return evaluate_models(options)
 
 
 def _add_ablate(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
