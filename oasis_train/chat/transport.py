@@ -1,62 +1,25 @@
-"""One request over HTTP through the openai package, which is imported here and nowhere else in the trainer.
+"""One request to a chat model over HTTP, through the server's own connection, which gives away no header.
 
-As for embeddings, only the JSON body and the headers of `HEADERS` leave the machine, redirects are not
-followed, and proxies are not used for this machine itself. Retries and limits are not decided here.
+Retries and limits are not decided here.
 """
 
 import asyncio
 import time
-from collections.abc import MutableMapping
-from typing import Any, Protocol
+from typing import Any
 
-from oasis_search.encoder.endpoint.client import HEADERS
-from oasis_search.encoder.endpoint.options import is_loopback, parse_url
+from oasis_search.encoder.endpoint.connection import connect, is_connected
 from oasis_search.encoder.endpoint.retry import retry_after_s
-from oasis_search.version import __version__
 from oasis_train.chat.config import ChatConfig
 from oasis_train.chat.errors import explain_lost_connection, explain_status, explain_timeout
-
-_NOT_CONNECTED = frozenset(
-    {"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol"}
-)
-_TRIMMED = "oasis.trimmed_headers"
-
-
-class _Request(Protocol):
-    @property
-    def headers(self) -> MutableMapping[str, str]: ...
-    @property
-    def extensions(self) -> MutableMapping[str, Any]: ...
-
-
-class _Response(Protocol):
-    @property
-    def request(self) -> _Request: ...
 
 
 class ChatTransport:
     """Connections to one server; to be used and closed on one event loop."""
 
     def __init__(self, config: ChatConfig, key: str) -> None:
-        import openai
-
         self._config = config
         self._key = key
-        url = parse_url(config.url)
-        host = url.hostname or ""
-        pattern = f"all://[{host}]" if ":" in host else f"all://{host}"
-        self._openai = openai.AsyncOpenAI(
-            base_url=url.geturl(),
-            api_key=key or "none",
-            timeout=config.timeout_s,
-            max_retries=0,
-            http_client=openai.DefaultAsyncHttpxClient(
-                follow_redirects=False,
-                timeout=config.timeout_s,
-                mounts={pattern: None} if is_loopback(host) else None,
-                event_hooks={"request": [self._trim_headers], "response": [_restore_headers]},
-            ),
-        )
+        self._openai = connect(config.url, key, config.timeout_s)
 
     async def post(self, body: dict[str, Any]) -> bytes:
         """The body of the answer, the key masked; raises ChatError for a refusal."""
@@ -83,21 +46,9 @@ class ChatTransport:
                 self._config,
                 str(cause) or type(cause).__name__,
                 key=self._key,
-                was_connected=type(cause).__name__ not in _NOT_CONNECTED,
+                was_connected=is_connected(cause),
             ) from None
 
     async def close(self) -> None:
         """Close all connections."""
         await self._openai.close()
-
-    async def _trim_headers(self, request: _Request) -> None:
-        others = [name for name in request.headers if name.lower() not in HEADERS]
-        request.extensions[_TRIMMED] = {name: request.headers.pop(name) for name in others}
-        request.headers["User-Agent"] = f"oasis-code-search/{__version__}"
-        if self._key:
-            request.headers["Authorization"] = f"Bearer {self._key}"
-
-
-async def _restore_headers(response: _Response) -> None:
-    """Once the answer is here: the package reads from its own headers how to hand it over."""
-    response.request.headers.update(response.request.extensions[_TRIMMED])

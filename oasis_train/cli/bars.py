@@ -3,16 +3,18 @@
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-Progress = Callable[[str, int, int], None]
+if TYPE_CHECKING:
+    from oasis_train.data.progress import Progress
 
 QUIET_S = 10.0
 """Seconds between two lines where there is no terminal."""
 
 
 @contextlib.contextmanager
-def progress_bars() -> Iterator[Progress]:
+def progress_bars() -> "Iterator[Progress]":
     """A function (what, done, total) that shows progress; a total of 0 is an unknown one."""
     if not sys.stderr.isatty():
         yield _lines()
@@ -47,7 +49,7 @@ def progress_bars() -> Iterator[Progress]:
         yield show
 
 
-def _lines() -> Progress:
+def _lines() -> "Progress":
     last, begun = time.monotonic(), dict[str, float]()
 
     def show(what: str, done: int, total: int) -> None:

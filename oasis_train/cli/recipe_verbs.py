@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oasis_search.errors import SettingError
-from oasis_train.cli.bars import Progress, progress_bars
+from oasis_train.cli.bars import progress_bars
 
 if TYPE_CHECKING:
+    from oasis_train.data.progress import Progress
     from oasis_train.pipeline.run import Run
 
 
@@ -89,7 +90,7 @@ def ablate_recipe(options: argparse.Namespace) -> int:
     return 0
 
 
-def _run(options: argparse.Namespace, progress: Progress) -> "Run":
+def _run(options: argparse.Namespace, progress: "Progress") -> "Run":
     from oasis_train.pipeline.recipe import load_recipe
     from oasis_train.pipeline.run import Run
 

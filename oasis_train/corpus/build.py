@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,8 @@ from oasis_train.corpus.read import functions_table
 from oasis_train.corpus.selection import Selection
 from oasis_train.corpus.sources import Repository, collect_sources, locate_repositories
 from oasis_train.data import Function, Stage, StageFolder, file_digest
+from oasis_train.data.progress import Progress
 from oasis_train.errors import CorpusError
-
-Progress = Callable[[str, int, int], None]
 
 ROWS_PER_SHARD = 20_000
 """From so many rows on a shard is closed, always between two repositories."""

@@ -4,7 +4,7 @@ Students rank batches as their teacher does (`losses.distillation`), so dimensio
 a transformer teaches a token table, a large transformer a small one.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -21,10 +21,9 @@ from oasis_train.data import (
     StageFolder,
     config_facts,
 )
+from oasis_train.data.progress import Progress
 from oasis_train.data.vectors import join_shards, shard_path, write_shard
 from oasis_train.errors import ReplyError, TrainingError
-
-Progress = Callable[[str, int, int], None]
 
 SHARD = 2048
 """Functions of a shard: what a kill can cost."""

@@ -16,6 +16,7 @@ from typing import Any
 
 from oasis_train.chat import CACHE_NAME, ChatClient, ChatEstimate, estimate_chat
 from oasis_train.data import Docstring, Function, ShardedTable, Stage, StageFolder
+from oasis_train.data.progress import Progress
 from oasis_train.docstrings.config import DocstringConfig
 from oasis_train.docstrings.prompt import OWN_PROMPT, load_prompt
 from oasis_train.docstrings.writing import OUTCOMES, Outcome, Task, Writer, first_request, write_human
@@ -25,9 +26,6 @@ NAME = "docstrings"
 ROWS_PER_SHARD = 1_000
 HOPELESS = 50
 """When of so many functions, the first ones of a shard, none got a docstring, the stage ends."""
-
-Progress = Callable[[str, int, int], None]
-"""What is being done, how many are done, how many there are."""
 
 
 def write_docstrings(

@@ -5,12 +5,13 @@ are float32 inner products of whole blocks; equal scores are ordered by the hash
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from oasis_search.encoder import Encoder, Role, Vectors
+from oasis_train.data.progress import Progress
 from oasis_train.evaluation.metrics import bootstrap_interval, relevant_ranks, score_query, tie_order
 from oasis_train.evaluation.suites import METRICS, Pool, Suite
 
@@ -19,8 +20,6 @@ QUERY_BLOCK = 256
 
 ALL_METRICS = (*METRICS, "recall@1", "recall@5", "recall@10", "recall@100")
 """What `measure` gives of every query, whatever the suite's own metric is."""
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)

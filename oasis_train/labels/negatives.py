@@ -7,7 +7,7 @@ functions on the other side of the split are none either.
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -17,10 +17,9 @@ import numpy as np
 
 from oasis_search.syntax import terms
 from oasis_train.data import Function, Pair, ShardedTable, Stage, StageFolder, config_facts
+from oasis_train.data.progress import Progress
 from oasis_train.errors import RecipeError
 from oasis_train.labels.chunks import Chunk, read_chunks
-
-Progress = Callable[[str, int, int], None]
 
 _COMMON_SHARE = 0.25
 """A word in more of a repository's functions than this says little and would cost most of the time."""

@@ -5,7 +5,7 @@ after its last whole chunk, and within a chunk after the last block of vectors.
 """
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from oasis_search.encoder import Encoder
 from oasis_train.data import LabelledPair, Pair, ShardedTable, Stage, StageFolder
+from oasis_train.data.progress import Progress
 from oasis_train.errors import RecipeError
 from oasis_train.labels.chunks import Chunk, pairs_of_chunk, read_chunks
 from oasis_train.labels.teachers import (
@@ -27,8 +28,6 @@ from oasis_train.labels.teachers import (
     load_teacher,
     teacher_facts,
 )
-
-Progress = Callable[[str, int, int], None]
 
 _PAIRS_AT_ONCE = 2_048
 """Pairs whose vectors are in memory at once: 100 MB at 3,072 dimensions."""

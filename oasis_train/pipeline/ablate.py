@@ -11,9 +11,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from oasis_train.data.progress import Progress
 from oasis_train.errors import RecipeError
 from oasis_train.pipeline.recipe import Recipe, load_recipe
-from oasis_train.pipeline.run import SHARED, STAGES, Progress, Run, save_recipe
+from oasis_train.pipeline.run import SHARED, STAGES, Run, save_recipe
 
 Overrides = tuple[str, ...]
 

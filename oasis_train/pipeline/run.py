@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from oasis_train.data import StageFolder, config_facts
+from oasis_train.data.progress import Progress
 from oasis_train.pipeline.recipe import Recipe
-
-Progress = Callable[[str, int, int], None]
 
 SHARED = ("corpus", "docstrings", "negatives", "label", "teach")
 """Stages that all variants of an ablation have in common."""

@@ -14,7 +14,7 @@ reply cannot be read; such a candidate is `unclear`. Wording is in judge.toml; t
 import hashlib
 import re
 import tomllib
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cache
@@ -31,14 +31,12 @@ from oasis_train.chat import (
     estimate_chat,
 )
 from oasis_train.data import Judgement
+from oasis_train.data.progress import Progress
 from oasis_train.errors import RecipeError
 
 FORMS = ("binary", "pairwise", "none")
 PURPOSE = "judge"
 REPLY_CHARS = 400
-
-Progress = Callable[[str, int, int], None]
-"""What is being done, how many are done, how many there are (0 when not known)."""
 
 
 @dataclass(frozen=True, slots=True)

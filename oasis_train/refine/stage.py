@@ -4,7 +4,7 @@ Two rules name candidates, each can be switched off; with both off the labels go
 paper's ablation "no refinement"). Every decision stays in the table. `is_gt` never changes.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -25,6 +25,7 @@ from oasis_train.data import (
     StageFolder,
     config_facts,
 )
+from oasis_train.data.progress import Progress
 from oasis_train.errors import DataError, RecipeError
 from oasis_train.labels.chunks import Chunk, pairs_of_chunk, read_chunks
 from oasis_train.refine.grid import VariantConfig, count_decisions, with_variant
@@ -34,8 +35,6 @@ from oasis_train.refine.threshold import ThresholdFit, fit_threshold, load_fit, 
 from oasis_train.refine.trees import TreeConfig
 
 FIT_NAME, PLOT_NAME = "gmm.json", "similarities.png"
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ losses.jsonl     a line per step
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from oasis_train.data import (
     config_facts,
     file_digest,
 )
+from oasis_train.data.progress import Progress
 from oasis_train.data.vectors import VectorTable
 from oasis_train.errors import TrainingError
 from oasis_train.static.export import export_static
@@ -38,8 +39,6 @@ from oasis_train.static.train import (
 )
 from oasis_train.static.views import build_views
 from oasis_train.static.vocabulary import build_vocabulary, count_words
-
-Progress = Callable[[str, int, int], None]
 
 CHECKPOINT_NAME = "checkpoint.npz"
 LOSSES_NAME = "losses.jsonl"

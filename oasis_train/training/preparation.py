@@ -5,7 +5,7 @@ A run that was killed goes on after the last whole file. Deliberately knows noth
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from oasis_train.data import row_id
+from oasis_train.data.progress import Progress
 from oasis_train.errors import DataError
 from oasis_train.training.data import COUNTS_NAME, DEV_NAME, PAIR, PAIRS_NAME, token_table
 from oasis_train.training.tokens import Texts, TokenTable, id_numbers, write_tokens
@@ -24,7 +25,6 @@ from oasis_train.training.tokens import Texts, TokenTable, id_numbers, write_tok
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-Progress = Callable[[str, int, int], None]
 
 _ROWS_AT_A_TIME = 4096
 

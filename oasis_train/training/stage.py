@@ -11,18 +11,18 @@ Under `accelerate launch` every process calls `train`; the main one keeps the fo
 
 import hashlib
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oasis_train.data import Stage, StageFolder, file_digest
+from oasis_train.data.progress import Progress
 from oasis_train.errors import TrainingError
 from oasis_train.training.config import TrainConfig
 
 if TYPE_CHECKING:
     from oasis_train.evaluation.suites import Suite
 
-Progress = Callable[[str, int, int], None]
 
 MODEL_NAME = "model"
 

@@ -6,7 +6,7 @@ that was killed and is started again goes on bit for bit. Deliberately knows no 
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from oasis_search.encoder.layout import Layout
+from oasis_train.data.progress import Progress
 from oasis_train.errors import TrainingError
 from oasis_train.evaluation.suites import Suite
 from oasis_train.losses import OasisLoss
@@ -34,7 +35,6 @@ from oasis_train.training.taught import TaughtRows
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-Progress = Callable[[str, int, int], None]
 
 PATIENCE = timedelta(days=2)
 """How long processes wait for each other; a launcher ends them all when one fails."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from oasis_search.encoder.endpoint.client import HEADERS
+from oasis_search.encoder.endpoint.connection import HEADERS
 from oasis_train.chat import (
     BudgetError,
     CacheMissError,

@@ -1,75 +1,35 @@
-"""One request over HTTP through the openai package, which is imported here and nowhere else.
+"""One request for vectors over HTTP: what is asked, and what a refusal means.
 
-What leaves the machine is decided here: the JSON body, and of headers only the few in `HEADERS`. The package
-would add facts about the machine and whatever OPENAI_* variables hold; those are taken off. Redirects are not
-followed, so that text and key reach no host but the configured one; proxies of the environment are used,
-except for this machine itself. Retries, limits and the meaning of an answer's body are not decided here.
+What leaves the machine besides is decided in `connection.py`. Retries, limits and the meaning of an answer's
+body are not decided here.
 """
 
 import asyncio
 import time
-from collections.abc import MutableMapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from oasis_search.encoder.endpoint.connection import connect, is_connected
 from oasis_search.encoder.endpoint.errors import (
     EndpointError,
     explain_lost_connection,
     explain_status,
     explain_timeout,
 )
-from oasis_search.encoder.endpoint.options import EndpointOptions, is_loopback, parse_url
+from oasis_search.encoder.endpoint.options import EndpointOptions
 from oasis_search.encoder.endpoint.retry import retry_after_s
-from oasis_search.version import __version__
 
 if TYPE_CHECKING:
     import openai
-
-HEADERS = frozenset(
-    {"host", "accept", "accept-encoding", "connection", "content-type", "content-length", "user-agent"}
-)
-"""All that is sent besides the key; names in lower case."""
-
-_NOT_CONNECTED = frozenset(
-    {"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol"}
-)
-
-_TRIMMED = "oasis.trimmed_headers"
-
-
-class _Request(Protocol):
-    @property
-    def headers(self) -> MutableMapping[str, str]: ...
-    @property
-    def extensions(self) -> MutableMapping[str, Any]: ...
-
-
-class _Response(Protocol):
-    @property
-    def request(self) -> _Request: ...
 
 
 class EndpointClient:
     """Sends texts to one endpoint; to be used and closed on one event loop."""
 
     def __init__(self, options: EndpointOptions, key: str) -> None:
-        import openai
-
         self._options = options
         self._key = key
-        host = parse_url(options.url).hostname or ""
-        pattern = f"all://[{host}]" if ":" in host else f"all://{host}"
-        self._openai = openai.AsyncOpenAI(
-            base_url=parse_url(options.url).geturl(),
-            api_key=key or "none",
-            timeout=options.timeout_s,
-            max_retries=0,
-            http_client=openai.DefaultAsyncHttpxClient(
-                follow_redirects=False,
-                timeout=options.timeout_s,
-                mounts={pattern: None} if is_loopback(host) else None,
-                event_hooks={"request": [self._trim_headers], "response": [_restore_headers]},
-            ),
-        )
+        self._openai = connect(options.url, key, options.timeout_s)
 
     async def post(self, texts: Sequence[str]) -> bytes:
         """The body of the answer to one request, the key masked; raises EndpointError for a refusal."""
@@ -94,7 +54,7 @@ class EndpointClient:
                 self._options,
                 str(cause) or type(cause).__name__,
                 key=self._key,
-                was_connected=type(cause).__name__ not in _NOT_CONNECTED,
+                was_connected=is_connected(cause),
             ) from None
 
     async def close(self) -> None:
@@ -111,15 +71,3 @@ class EndpointClient:
             location=response.headers.get("location", ""),
             retry_after_s=retry_after_s(response.headers, time.time()),
         )
-
-    async def _trim_headers(self, request: _Request) -> None:
-        others = [name for name in request.headers if name.lower() not in HEADERS]
-        request.extensions[_TRIMMED] = {name: request.headers.pop(name) for name in others}
-        request.headers["User-Agent"] = f"oasis-code-search/{__version__}"
-        if self._key:
-            request.headers["Authorization"] = f"Bearer {self._key}"
-
-
-async def _restore_headers(response: _Response) -> None:
-    """Once the answer is here: the package reads from its own headers how to hand it over."""
-    response.request.headers.update(response.request.extensions[_TRIMMED])
