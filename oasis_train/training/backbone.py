@@ -6,8 +6,7 @@ ever computed.
 """
 
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from oasis_search.encoder.architectures import CAUSAL
+from oasis_search.encoder.base_model import quiet_transformers
 from oasis_search.encoder.layout import Layout
 from oasis_search.encoder.pooling import pool
 from oasis_search.encoder.tokenizer import load_tokenizer
@@ -61,7 +61,7 @@ def load_backbone(folder: Path, layout: Layout, config: TrainConfig) -> TextEnco
     from transformers import AutoConfig, AutoModel
 
     model: Any
-    with quiet(), torch.random.fork_rng():
+    with quiet_transformers(), torch.random.fork_rng():
         torch.manual_seed(config.seed)  # also for layers that the folder has no weights of, such as poolers
         try:
             if config.init == "random":
@@ -98,23 +98,6 @@ def merged(encoder: TextEncoder) -> Any:  # noqa: ANN401 - a PreTrainedModel
     """The plain transformer of a trained network, with a low-rank change added into its weights."""
     model: Any = encoder.model
     return model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """No progress bar and no warnings from transformers: what it would warn of is an error here."""
-    from transformers.utils import logging as transformers_logging
-
-    logging: Any = transformers_logging  # has no types
-    verbosity, shows_bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if shows_bar:
-            logging.enable_progress_bar()
 
 
 def pad(texts: Sequence[NDArray[np.int32]], pad_id: int) -> tuple[Tensor, Tensor]:

@@ -8,9 +8,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from oasis_search.encoder.base_model import quiet_transformers
 from oasis_search.encoder.layout import Layout
 from oasis_train.errors import TrainingError
-from oasis_train.training.backbone import load_backbone, merged, quiet
+from oasis_train.training.backbone import load_backbone, merged
 from oasis_train.training.config import TrainConfig
 
 
@@ -39,7 +40,7 @@ def write_model(
     try:
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(template, folder)
-        with quiet():
+        with quiet_transformers():
             model.to(getattr(torch, config.weights)).save_pretrained(folder)
         (folder / "README.md").write_text(card, encoding="utf-8")
     except Exception as error:  # safetensors wraps a full disk in its own type

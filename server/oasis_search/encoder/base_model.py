@@ -48,7 +48,7 @@ def load_base_model(layout: Layout, weights: Weights, device: Device) -> BaseMod
 
     model: Any  # PreTrainedModel, of which transformers' own types promise less than there is
     try:
-        with _quiet():
+        with quiet_transformers():
             model, report = AutoModel.from_pretrained(
                 layout.transformer,
                 dtype=getattr(torch, weights.dtype),  # as stored: then nothing is copied
@@ -78,7 +78,7 @@ def load_base_model(layout: Layout, weights: Weights, device: Device) -> BaseMod
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_transformers() -> Iterator[None]:
     """No progress bar and no warnings from transformers: what it would warn of is an error here."""
     from transformers.utils import logging as transformers_logging
 
