@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from oasis_search.encoder import load
 from oasis_train.data import (
     Docstring,
     Function,
@@ -21,7 +22,6 @@ from oasis_train.data import (
     Stage,
     StageFolder,
     config_facts,
-    file_digest,
 )
 from oasis_train.data.progress import Progress
 from oasis_train.data.vectors import VectorTable
@@ -70,7 +70,7 @@ def train_table(
     facts = config_facts(config) | {"name": name, "licence": licence}
     if config.initial.teacher is not None:
         facts["initial"]["teacher"] = config.initial.teacher.name
-        inputs["start"] = _weights_digest(config.initial.teacher)
+        inputs["start"] = load(config.initial.teacher).fingerprint
     if config.distillation:
         if teacher is None:
             raise TrainingError(
@@ -187,8 +187,3 @@ def _labelled_rows(refine: Path, rows: list[Function]) -> LabelledRows:
 def _initial_facts(config: StaticConfig) -> dict[str, Any]:
     teacher = config.initial.teacher
     return asdict(config.initial) | {"teacher": teacher.name if teacher else None}
-
-
-def _weights_digest(folder: Path) -> str:
-    path = folder / "model.safetensors"
-    return file_digest(path) if path.is_file() else folder.name
