@@ -95,12 +95,16 @@ local function session()
   end)
   seen.menu = { label = label, cursor = cursor() }
 
-  said = {}
-  vim.cmd("OasisStatus")
-  wait("the status", function()
-    return #said > 0
+  -- Every edit above starts a round of indexing, and the status rightly says so while it lasts.
+  wait("both projects to be ready", function()
+    said = {}
+    vim.cmd("OasisStatus")
+    wait("the status", function()
+      return #said > 0
+    end)
+    seen.status = said[#said]
+    return select(2, seen.status:gsub(": ready,", "")) == 2
   end)
-  seen.status = said[#said]
 
   said = {}
   require("oasis").search("  ")
