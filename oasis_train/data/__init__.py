@@ -1,6 +1,15 @@
 """What lies between the stages of a run: rows, the Parquet tables that hold them, manifests of stages."""
 
-from oasis_train.data.rows import Docstring, Function, Judgement, LabelledPair, Pair, RefinedPair, row_id
+from oasis_train.data.rows import (
+    Docstring,
+    Function,
+    Judgement,
+    LabelledPair,
+    Pair,
+    RefinedPair,
+    Twin,
+    row_id,
+)
 from oasis_train.data.stages import Stage, StageFolder, config_facts, file_digest
 from oasis_train.data.tables import ShardedTable, read_rows, write_rows
 
@@ -14,6 +23,7 @@ __all__ = [
     "ShardedTable",
     "Stage",
     "StageFolder",
+    "Twin",
     "config_facts",
     "file_digest",
     "read_rows",

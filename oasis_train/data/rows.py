@@ -1,6 +1,7 @@
 """The rows of the tables between stages, as plain values; a field here is a column on disk.
 
-corpus -> Function, docstrings -> Docstring, negatives -> Pair, label -> LabelledPair, refine -> RefinedPair.
+corpus -> Function, docstrings -> Docstring, negatives -> Pair, label -> LabelledPair, refine -> RefinedPair,
+twins -> Twin.
 A pair names its texts by id, so that no text is stored twice, however many negatives a docstring has.
 """
 
@@ -119,3 +120,21 @@ class RefinedPair:
     """`yes`, `no` or `unclear` for candidates, empty for all others."""
     judge: str
     reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """A code and a function that does the same."""
+
+    id: str
+    """`row_id` of what the text was made from; names the text as a query."""
+    origin: str
+    """Id of the function that the text was made from."""
+    function: str
+    """Id of the function that does the same; the origin itself where the text is a rewriting of it."""
+    text: str
+    """The origin's code under other names."""
+    similarity: float
+    """Of the two functions' descriptions, by a teacher; in [0, 1)."""
+    kind: str
+    """`description` or `name`, whichever is equal; `rewritten` where the function is the origin."""

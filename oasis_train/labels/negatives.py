@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from oasis_search.syntax import terms
-from oasis_train.data import Function, Pair, ShardedTable, Stage, StageFolder, config_facts
+from oasis_train.data import Function, Pair, ShardedTable, Stage, StageFolder, config_facts, row_id
 from oasis_train.data.progress import Progress
 from oasis_train.errors import RecipeError
 from oasis_train.labels.chunks import Chunk, read_chunks
@@ -31,6 +31,9 @@ class NegativeConfig:
 
     k: int = 4
     """Negatives of a docstring; a smaller repository gives fewer. Not published."""
+    form: Literal["random", "groups"] = "random"
+    """`random`: K for each docstring (paper). `groups`: K + 1 functions at random are each other's, so that a
+    batch with all pairs of a group encodes no text for its negatives alone."""
     hard_share: float = 0.0
     """Share of them that is chosen by the words they share with the docstring; the paper has 0."""
     seed: int = 3407
@@ -41,6 +44,10 @@ class NegativeConfig:
             raise RecipeError(f"negatives.k is {self.k}; give 0 or more.")
         if not 0 <= self.hard_share <= 1:
             raise RecipeError(f"negatives.hard_share is {self.hard_share}; give a share from 0 to 1.")
+        if self.form not in ("random", "groups"):
+            raise RecipeError(f"negatives.form is {self.form!r}; give random or groups.")
+        if self.form == "groups" and self.hard_share:
+            raise RecipeError("negatives.form is groups, which are drawn at random: set hard_share to 0.")
 
 
 def sample_negatives(
@@ -68,6 +75,9 @@ def chunk_pairs(chunk: Chunk, config: NegativeConfig) -> Iterator[Pair]:
     for _, group in groupby(chunk.functions.values(), lambda function: function.repository):
         functions = list(group)
         described = [row for row, function in enumerate(functions) if function.id in chunk.docstrings]
+        if config.form == "groups":
+            yield from _group_pairs([functions[row] for row in described], chunk.docstrings, config)
+            continue
         n_hard = round(config.k * config.hard_share)
         ranked = _rank_by_words(functions, described, chunk.docstrings, config.k) if n_hard else {}
         for row in described:
@@ -75,6 +85,23 @@ def chunk_pairs(chunk: Chunk, config: NegativeConfig) -> Iterator[Pair]:
             yield Pair(positive.id, positive.id, True)
             for negative in _choose(row, functions, chunk.docstrings, ranked.get(row, ()), n_hard, config):
                 yield Pair(positive.id, functions[negative].id, False)
+
+
+def _group_pairs(
+    functions: list[Function], docstrings: Mapping[str, str], config: NegativeConfig
+) -> Iterator[Pair]:
+    """All pairs within random groups of K + 1 described functions, right ones first in each docstring's."""
+    order = sorted(functions, key=lambda function: row_id(str(config.seed), function.id))
+    size = config.k + 1
+    for start in range(0, len(order), size):
+        group = order[start : start + size]
+        for positive in group:
+            text, code = docstrings[positive.id].strip(), positive.code.strip()
+            yield Pair(positive.id, positive.id, True)
+            for other in group:
+                is_copy = other.code.strip() == code or docstrings[other.id].strip() == text
+                if not is_copy and other.split == positive.split:
+                    yield Pair(positive.id, other.id, False)
 
 
 def _choose(

@@ -95,7 +95,7 @@ def ablate(
             folder = out / "ablation" / _folder_name(f"{variant.name}-{seed}")
             run = Run(load_recipe(recipe, settings), folder, shared=out, jobs=jobs, progress=progress)
             save_recipe(run)
-            for name in ("refine", "train", "export", "evaluate"):
+            for name in ("refine", "views", "train", "export", "evaluate"):
                 STAGES[name](run)
             found = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
             for suite in found["suites"]:

@@ -19,6 +19,8 @@ from oasis_train.pipeline.toml_values import TomlFile
 from oasis_train.refine.stage import RefineConfig
 from oasis_train.static.train import StaticConfig
 from oasis_train.training.config import TrainConfig
+from oasis_train.views.stage import ViewConfig
+from oasis_train.views.twins import TwinConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,11 @@ class Recipe:
     docstrings: DocstringConfig = field(default_factory=DocstringConfig)
     negatives: NegativeConfig = field(default_factory=NegativeConfig)
     refine: RefineConfig = field(default_factory=RefineConfig)
+    twins: TwinConfig | None = None
+    """Code-to-code pairs; none without."""
+    views: ViewConfig | None = None
+    """How a transformer is shown texts, and which twins with them; docstring and code as they are without. A
+    static table draws its own views."""
     teach: TeachConfig | None = None
     """The teacher of distillation; none without."""
     train: TrainConfig = field(default_factory=TrainConfig)

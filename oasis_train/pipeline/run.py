@@ -17,7 +17,7 @@ from oasis_train.data import StageFolder, config_facts
 from oasis_train.data.progress import Progress
 from oasis_train.pipeline.recipe import Recipe
 
-SHARED = ("corpus", "docstrings", "negatives", "label", "teach")
+SHARED = ("corpus", "docstrings", "negatives", "label", "twins", "teach")
 """Stages that all variants of an ablation have in common."""
 
 
@@ -91,6 +91,23 @@ def _refine(run: Run) -> None:
     refine_pairs(run.recipe.refine, *folders, progress=run.progress)
 
 
+def _twins(run: Run) -> None:
+    from oasis_train.views.twins import find_twins
+
+    if run.recipe.twins is not None:
+        folders = run.folder("corpus"), run.folder("twins")
+        find_twins(run.recipe.twins, *folders, threads=run.threads, progress=run.progress)
+
+
+def _views(run: Run) -> None:
+    from oasis_train.views.stage import draw_views
+
+    if run.recipe.views is not None and run.recipe.student == "transformer":
+        folders = run.folder("corpus"), run.folder("docstrings"), run.folder("refine")
+        twins = run.folder("twins") if run.recipe.twins is not None else None
+        draw_views(run.recipe.views, *folders, twins, run.folder("views"), progress=run.progress)
+
+
 def _teach(run: Run) -> None:
     from oasis_train.distill.teach import teach
 
@@ -111,6 +128,7 @@ def _train(run: Run) -> None:
             name=run.recipe.name,
             licence=run.recipe.licence,
             teacher=teacher,
+            twins=run.folder("twins") if run.recipe.twins is not None else None,
             progress=run.progress,
         )
         return
@@ -121,6 +139,7 @@ def _train(run: Run) -> None:
         config,
         *folders,
         teacher=teacher,
+        views=run.folder("views") if run.recipe.views is not None else None,
         suites=run.recipe.evaluation.suites,
         progress=run.progress,
     )
@@ -171,6 +190,8 @@ STAGES: Mapping[str, Callable[[Run], Any]] = {
     "negatives": _negatives,
     "label": _label,
     "refine": _refine,
+    "twins": _twins,
+    "views": _views,
     "teach": _teach,
     "train": _train,
     "export": _export,

@@ -68,7 +68,7 @@ class TreeBuilder:
         language = language_by_name(language_name)
         if language is None or language.grammar is None:
             return None
-        root, source = _parse(dedent(code), language)
+        root, source = parse_function(dedent(code), language)
         if root is None:
             return None
         labels: list[int] = []
@@ -100,7 +100,7 @@ class TreeBuilder:
         return f"{node.type} {_text(node, source)}"
 
 
-def _parse(code: str, language: Language) -> tuple[tree_sitter.Node | None, bytes]:
+def parse_function(code: str, language: Language) -> tuple[tree_sitter.Node | None, bytes]:
     """The node of the function in `code` and the source that it points into."""
     grammar = load_grammar(language)
     plain = (_PREFIXES.get(language.name, ""), "")

@@ -21,6 +21,7 @@ from oasis_train.data import (
     ShardedTable,
     Stage,
     StageFolder,
+    Twin,
     config_facts,
 )
 from oasis_train.data.progress import Progress
@@ -37,7 +38,7 @@ from oasis_train.static.train import (
     TaughtRows,
     train_static,
 )
-from oasis_train.static.views import build_views
+from oasis_train.static.views import build_twins, build_views
 from oasis_train.static.vocabulary import build_vocabulary, count_words
 
 CHECKPOINT_NAME = "checkpoint.npz"
@@ -55,11 +56,13 @@ def train_table(
     name: str,
     licence: str,
     teacher: Path | None = None,
+    twins: Path | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Train on the split `train`, unless up to date, and leave `model/` under `out`; returns the manifest.
 
-    `teacher` is the folder of the stage `teach`, needed where distillation has a weight. A kill costs
+    `teacher` is the folder of the stage `teach`, needed where distillation has a weight, `twins` that of the
+    stage `twins`, needed where twins have one. A kill costs
     minutes: the stage starts again, and gives the same table.
     """
     inputs = {
@@ -77,9 +80,13 @@ def train_table(
                 "Distillation has a weight, but there is no teacher: add [teach] to the recipe."
             )
         inputs["teacher"] = StageFolder(teacher).digest
+    if config.twins:
+        if twins is None:
+            raise TrainingError("Twins have a weight, but there are none: add [twins] to the recipe.")
+        inputs["twins"] = StageFolder(twins).digest
 
     def work(partial: Path) -> Mapping[str, Any]:
-        return _train(config, corpus, docstrings, refine, teacher, partial, name, licence, progress)
+        return _train(config, corpus, docstrings, refine, teacher, twins, partial, name, licence, progress)
 
     return StageFolder(out).run(Stage("train-static", facts, inputs), work)
 
@@ -90,6 +97,7 @@ def _train(
     docstrings: Path,
     refine: Path,
     teacher: Path | None,
+    twins: Path | None,
     partial: Path,
     name: str,
     licence: str,
@@ -117,6 +125,9 @@ def _train(
     if config.distillation and teacher is not None:
         vectors = VectorTable(teacher)
         taught = TaughtRows(vectors, vectors.rows([row.id for row in rows]))
+    alike = None
+    if config.twins and twins is not None:
+        alike = build_twins(ShardedTable(twins / "twins", Twin), rows, vocabulary, config.code_damping)
     with (partial / LOSSES_NAME).open("w", encoding="utf-8") as file:
 
         def on_step(step: int, steps: int, losses: StepLosses) -> None:
@@ -125,12 +136,14 @@ def _train(
                 "loss": losses.total,
                 "in_batch": losses.in_batch,
                 "cosent": losses.cosent,
-            } | {"distillation": losses.distillation}
+                "distillation": losses.distillation,
+                "twins": losses.twins,
+            }
             file.write(json.dumps(facts) + "\n")
             if progress:
                 progress("train", step, steps)
 
-        means = train_static(views, model, config, labelled, taught, on_step)
+        means = train_static(views, model, config, labelled, taught, alike, on_step)
     query = model.log_query.detach().exp().numpy()
     np.savez(
         partial / CHECKPOINT_NAME,

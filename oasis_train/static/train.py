@@ -19,7 +19,8 @@ from oasis_train.data.vectors import VectorTable
 from oasis_train.losses import cosent_loss, info_nce_loss
 from oasis_train.losses.distillation import distillation_loss
 from oasis_train.static.initial import InitialConfig
-from oasis_train.static.views import PHRASES, Bags, Ints, Views
+from oasis_train.static.views import Bags, Ints, TwinBags, Views
+from oasis_train.views.phrases import PHRASES
 
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float32]
@@ -53,6 +54,10 @@ class StaticConfig:
     """Weight of ranking each batch as the teacher of the stage `teach` does."""
     teacher_temperature: float = 0.05
     """How sharply the teacher's ranking is read."""
+    twins: float = 0.0
+    """Weight of telling each code's twin from other codes."""
+    twin_batch: int = 512
+    """Twins of a step."""
     seed: int = 3407
     initial: InitialConfig = field(default_factory=InitialConfig)
     """Where the table starts."""
@@ -84,6 +89,7 @@ class StepLosses:
     in_batch: float
     cosent: float
     distillation: float
+    twins: float
 
 
 class StaticModel(nn.Module):
@@ -123,12 +129,13 @@ def train_static(
     config: StaticConfig,
     labelled: LabelledRows | None = None,
     taught: TaughtRows | None = None,
+    twins: TwinBags | None = None,
     on_step: Callable[[int, int, StepLosses], None] | None = None,
 ) -> list[float]:
     """Train `model` in place; returns the mean loss of every epoch.
 
-    `labelled` is needed when CoSENT has a weight, `taught` when distillation has one; `on_step` hears of
-    every step (step, steps, losses).
+    `labelled` is needed when CoSENT has a weight, `taught` when distillation, `twins` when twins have one;
+    `on_step` hears of every step (step, steps, losses).
     """
     torch.manual_seed(config.seed)
     generator = np.random.default_rng(config.seed)
@@ -157,13 +164,18 @@ def train_static(
             distilled = torch.zeros(())
             if taught is not None and config.distillation:
                 distilled = taught_loss(queries, codes, batch, taught, config)
-            loss = config.weights[0] * in_batch + config.weights[1] * cosent + config.distillation * distilled
+            alike = torch.zeros(())
+            if twins is not None and config.twins:
+                drawn = generator.integers(0, len(twins.row), config.twin_batch)
+                alike = twin_loss(views, model, twins, drawn, config.temperature)
+            loss = config.weights[0] * in_batch + config.weights[1] * cosent
+            loss = loss + config.distillation * distilled + config.twins * alike
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
             step += 1
-            losses = StepLosses(loss.item(), in_batch.item(), cosent.item(), distilled.item())
+            losses = StepLosses(loss.item(), in_batch.item(), cosent.item(), distilled.item(), alike.item())
             totals.append(losses.total)
             if on_step:
                 on_step(step, steps, losses)
@@ -177,6 +189,25 @@ def order_loss(views: Views, model: StaticModel, labelled: LabelledRows, drawn: 
     codes = model.sum_codes(*_tensors(views.code.take(labelled.code[drawn])))
     scores = nn.functional.cosine_similarity(queries, codes)
     return cosent_loss(scores, torch.from_numpy(labelled.label[drawn]), scale=scale)
+
+
+def twin_loss(views: Views, model: StaticModel, twins: TwinBags, drawn: Ints, temperature: float) -> Tensor:
+    """In-batch loss of the twins numbered `drawn`; all texts of the batch are each other's negatives.
+
+    So a code must be nearer to its twin in another language than to others of its own.
+    """
+    rows = twins.row[drawn]
+    texts = model.sum_codes(*_tensors(twins.text.take(drawn)))
+    codes = model.sum_codes(*_tensors(views.code_without_name.take(rows)))
+    vectors = nn.functional.normalize(torch.cat((texts, codes)), dim=1)
+    n = len(drawn)
+    scores = vectors @ vectors.T / temperature  # (2n, 2n)
+    keys = torch.from_numpy(np.concatenate((twins.key[drawn], views.code_key[rows])))
+    owner = torch.from_numpy(rows).repeat(2)
+    same = (keys[:, None] == keys[None, :]) | (owner[:, None] == owner[None, :])
+    own = torch.arange(2 * n).roll(n)  # the column of each text's twin
+    same[torch.arange(2 * n), own] = False
+    return nn.functional.cross_entropy(scores.masked_fill(same, float("-inf")), own)
 
 
 def _tensors(bags: tuple[Ints, NDArray[np.float32], Ints]) -> tuple[Tensor, Tensor, Tensor]:

@@ -6,7 +6,7 @@ rows is one gather.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,26 +14,11 @@ from numpy.typing import NDArray
 
 from oasis_search.encoder.tokens import TokenIds
 from oasis_search.syntax.words import identifiers
-from oasis_train.data import Function
+from oasis_train.data import Function, Twin
+from oasis_train.views.phrases import PHRASES
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
-
-PHRASES = (
-    "",
-    "how to",
-    "{language}",
-    "how to {language}",
-    "{language} how to",
-    "how do i in {language}",
-    "{language} function to",
-    "what is the way to",
-    "code that",
-    "function that",
-    "in {language}",
-    "using {language}",
-)
-"""Words that people put around what they ask; a model must learn that they say little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +102,36 @@ def build_views(rows: Sequence[Function], vocabulary: Sequence[str], code_dampin
         doc_key=np.array([hash(row.doc.lower()) for row in rows], dtype=np.int64),
         code_key=np.array([hash(code.ids[a:b].tobytes()) for a, b in _ranges(code)], dtype=np.int64),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class TwinBags:
+    """Codes and the functions that do the same."""
+
+    text: Bags
+    row: Ints
+    """Row of the views of the function that does the same."""
+    key: NDArray[np.int64]
+    """Equal for equal bags of text."""
+
+
+def build_twins(
+    twins: Iterable[Twin], rows: Sequence[Function], vocabulary: Sequence[str], code_damping: float
+) -> TwinBags:
+    """The twins of `rows`; raises ValueError when there is none."""
+    token_ids = TokenIds(vocabulary)
+    place = {row.id: index for index, row in enumerate(rows)}
+    found: list[int] = []
+
+    def counts() -> Iterator[dict[int, int]]:
+        for twin in twins:
+            if twin.function in place:
+                found.append(place[twin.function])
+                yield _count(twin.text, token_ids)
+
+    text = _bags(counts(), code_damping)
+    keys = [hash(text.ids[a:b].tobytes()) for a, b in _ranges(text)]
+    return TwinBags(text, np.array(found, dtype=np.int64), np.array(keys, dtype=np.int64))
 
 
 def _count(text: str, token_ids: TokenIds) -> dict[int, int]:

@@ -45,6 +45,10 @@ class TrainConfig:
     """Length of its vectors; four heads, inner layers four times as wide."""
     random_vocabulary: int = 4000
     """Tokens of its vocabulary."""
+    tokenizer: Literal["backbone", "code"] = "backbone"
+    """`code`: one that splits identifiers, drops most punctuation and learns words (a BERT's only)."""
+    tokenizer_words: int = 2500
+    """Words that `code` learns at most; never more than the vocabulary has unused entries."""
     pooling: Pooling = "lasttoken"
     """How token vectors become one (paper: the last token)."""
     padding_side: Literal["", "left", "right"] = ""
@@ -60,6 +64,9 @@ class TrainConfig:
     """`rows`: one by one (the authors' way); `repository`: part of every batch from one repository."""
     repository_share: float = 0.5
     """That part, with `shuffle = "repository"`."""
+    keep_together: bool = False
+    """Whether pairs that share texts come in the same batch, which encodes each text once: with negatives
+    drawn in groups (`negatives.form`), order labels then cost no text more. Not the authors' way."""
     batch: int = 2560
     """Pairs of a step, over all devices together (authors: 32 x 80)."""
     epochs: int = 10
@@ -142,6 +149,7 @@ class TrainConfig:
             "dev_sample",
             "patience",
             "gather_ranks",
+            "tokenizer_words",
         ):
             self._check(name, getattr(self, name) >= 0, "0 or more")
         self._check("checkpoint_every", self.checkpoint_every >= 0, "0 or more")
@@ -155,6 +163,7 @@ class TrainConfig:
             self._check(name, 0 <= getattr(self, name) <= 1, "from 0 to 1")
         self._check("in_batch_weight", self.in_batch_weight + self.cosent_weight > 0, "above 0 for one loss")
         self._check("random_hidden", self.random_hidden % 4 == 0, "a multiple of 4")
+        self._check("tokenizer", self.tokenizer == "backbone" or bool(self.backbone), "backbone without one")
         self._check("backbone", bool(self.backbone) or self.init == "random", "set unless init is random")
         for field in fields(self):
             allowed = getattr(field.type, "__args__", ())

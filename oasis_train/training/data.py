@@ -72,6 +72,26 @@ class TrainingRows:
         found: NDArray[np.int64] = self.codes.repositories[self._pairs["code"]]
         return found
 
+    def clusters(self, most: int) -> NDArray[np.int64]:
+        """A number from 0 for each pair, equal for pairs that share texts, directly or over others.
+
+        Pairs of more than `most` that hang together have a number each: keeping them together would leave
+        nothing to chance. O(pairs).
+        """
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        docstrings, codes = self._pairs["docstring"], self._pairs["code"]
+        n_docstrings = len(self.docstrings)
+        n_texts = n_docstrings + len(self.codes)
+        links = (np.ones(len(self), np.bool_), (docstrings, n_docstrings + codes.astype(np.int64)))
+        _, of_text = connected_components(coo_array(links, shape=(n_texts, n_texts)), directed=False)
+        found = of_text[docstrings].astype(np.int64)
+        lone = np.flatnonzero(np.bincount(found)[found] > most)
+        found[lone] = n_texts + np.arange(len(lone))
+        _, numbers = np.unique(found, return_inverse=True)
+        return numbers.astype(np.int64)
+
     def names(self, rows: NDArray[np.uint32]) -> list[tuple[str, str]]:
         """Ids of the docstring's and the code's function of each row."""
         pairs = self._pairs[rows]

@@ -12,6 +12,7 @@ def epoch_order(
     epoch: int,
     groups: NDArray[np.int64] | None = None,
     share: float = 0.5,
+    clusters: NDArray[np.int64] | None = None,
 ) -> NDArray[np.uint32]:
     """The rows of an epoch in order: each row at most once, whole batches only.
 
@@ -22,6 +23,9 @@ def epoch_order(
     generator = np.random.default_rng([seed, epoch])
     order = np.arange(n_rows, dtype=np.uint32)
     generator.shuffle(order)
+    if clusters is not None:
+        rank = generator.permutation(int(clusters.max()) + 1)
+        order = order[np.argsort(rank[clusters[order]], kind="stable")]
     n_batches = n_rows // batch
     order = order[: n_batches * batch]
     n_shared = round(share * batch)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MODEL_NAME = "model"
 
 _SUITE_FILES = ("corpus.jsonl.gz", "meta.json", "qrels.tsv", "queries.jsonl.gz")
-_TEMPLATE, _ROWS, _RANDOM, _CHECKPOINTS = "template", "rows", "backbone", "checkpoints"
+_TEMPLATE, _ROWS, _MADE, _CHECKPOINTS = "template", "rows", "backbone", "checkpoints"
 
 
 def train(
@@ -38,12 +38,14 @@ def train(
     out: Path,
     *,
     teacher: Path | None = None,
+    views: Path | None = None,
     suites: Sequence[Path] = (),
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Train, unless it is done; returns the manifest of the stage.
 
-    `teacher` is the folder of the stage `teach`, needed where distillation has a weight. A run that was
+    `teacher` is the folder of the stage `teach`, needed where distillation has a weight; texts and pairs are
+    those of the stage in `views`, where that is given. A run that was
     killed goes on from its last checkpoint. Raises TrainError with the remedy.
     """
     from oasis_train.training.trainer import start_accelerator
@@ -55,6 +57,8 @@ def train(
                 "Distillation has a weight, but there is no teacher: add [teach] to the recipe."
             )
         folders["teach"] = teacher
+    if views is not None:
+        folders["views"] = views
     run = _Run(config, folders, suites, start_accelerator(), progress)
     folder = StageFolder(out)
     if not run.accelerator.is_main_process:
@@ -134,9 +138,9 @@ class _Run:
         tokenizer = training_tokenizer(layout, encoder, config)
         if accelerator.is_main_process:
             sources = Sources(
-                self.folders["corpus"] / "functions",
-                self.folders["docstrings"] / "docstrings",
-                self.folders["refine"] / "pairs",
+                self._table("corpus") / "functions",
+                self._table("docstrings") / "docstrings",
+                self._table("refine") / "pairs",
             )
             prepare_rows(
                 partial / _ROWS,
@@ -169,7 +173,7 @@ class _Run:
         }
         card = model_card(
             config,
-            base=_base_name(config, backbone),
+            base=_base_name(config),
             dim=layout.dim,
             served_tokens=layout.max_length,
             data=rows.facts,
@@ -178,19 +182,28 @@ class _Run:
             results=results,
         )
         write_model(partial / MODEL_NAME, partial / _TEMPLATE, backbone, layout, config, outcome.state, card)
-        for name in (_TEMPLATE, _ROWS, _RANDOM, _CHECKPOINTS):
+        for name in (_TEMPLATE, _ROWS, _MADE, _CHECKPOINTS):
             shutil.rmtree(partial / name, ignore_errors=True)
         return {**facts, "data": rows.facts, "results": results, "pairs_per_s": outcome.pairs_per_s}
 
+    def _table(self, stage: str) -> Path:
+        """The folder of that stage, or of the views of its tables."""
+        return self.folders.get("views", self.folders[stage])
+
     def _backbone(self, partial: Path) -> Path:
+        from oasis_train.training.code_tokenizer import write_code_backbone
         from oasis_train.training.random_backbone import write_random_backbone
         from oasis_train.training.template import locate_backbone
 
-        if self.config.backbone:
+        if self.config.backbone and self.config.tokenizer == "backbone":
             return locate_backbone(self.config.backbone)
-        folder = partial / _RANDOM
+        folder = partial / _MADE
         if self.accelerator.is_main_process:
-            write_random_backbone(folder, self._sample_texts(), self.config)
+            if self.config.tokenizer == "code" and not (folder / "model.safetensors").is_file():
+                start = locate_backbone(self.config.backbone)
+                write_code_backbone(folder, start, self._sample_texts(), self.config.tokenizer_words)
+            elif self.config.tokenizer == "backbone":
+                write_random_backbone(folder, self._sample_texts(), self.config)
         self.accelerator.wait_for_everyone()
         return folder
 
@@ -200,10 +213,11 @@ class _Run:
 
         from oasis_train.data import Docstring, Function, ShardedTable
 
-        functions = ShardedTable(self.folders["corpus"] / "functions", Function)
-        docstrings = ShardedTable(self.folders["docstrings"] / "docstrings", Docstring)
-        texts = [row.code for row in islice(functions, 20_000) if row.split == "train"]
-        return texts + [row.text for row in islice(docstrings, 20_000)]
+        functions = ShardedTable(self._table("corpus") / "functions", Function)
+        docstrings = ShardedTable(self._table("docstrings") / "docstrings", Docstring)
+        step = max(1, len(functions) // 20_000)
+        texts = [row.code for row in islice(functions, 0, None, step) if row.split == "train"]
+        return texts + [row.text for row in islice(docstrings, 0, None, max(1, len(docstrings) // 20_000))]
 
     def _load_suites(self) -> "list[Suite]":
         from oasis_train.evaluation.suites import load_suite
@@ -233,9 +247,8 @@ def _digest(paths: Sequence[Path]) -> str:
     return hashlib.blake2b("\n".join(digests).encode(), digest_size=16).hexdigest()
 
 
-def _base_name(config: TrainConfig, backbone: Path) -> str:
+def _base_name(config: TrainConfig) -> str:
     from oasis_search.encoder.hub import model_name
+    from oasis_train.training.template import locate_backbone
 
-    if config.init == "random":
-        return ""
-    return model_name(backbone)
+    return "" if config.init == "random" else model_name(locate_backbone(config.backbone))

@@ -86,26 +86,32 @@ class Stepper:
     def gradient(self, batch: Batch, check: Callable[[OasisLoss], None]) -> OasisLoss:
         """The loss of the gathered batch, detached; `check` sees it before anything flows back."""
         target = self._target(batch)
+        asked = _distinct(batch.queries, batch.query_keys, self._accelerator.num_processes)
+        named = _distinct(batch.codes, batch.code_keys, self._accelerator.num_processes)
         if not 0 < self._config.chunk < len(batch.queries):
-            vectors = self._encode_all([*batch.queries, *batch.codes])
-            n = len(batch.queries)
-            loss = self._loss(vectors[:n], vectors[n:], target)
+            vectors = self._encode_all([*asked.texts, *named.texts])
+            n = len(asked.texts)
+            loss = self._loss(vectors[:n][asked.rows], vectors[n:][named.rows], target)
             check(loss.detach())
             self._accelerator.backward(loss.total)
             return loss.detach()
-        queries, codes = (_by_length(texts, self._config.chunk) for texts in (batch.queries, batch.codes))
+        queries, codes = (_by_length(distinct.texts, self._config.chunk) for distinct in (asked, named))
         found: list[OasisLoss] = []
 
         def of_sorted(query_vectors: Tensor, code_vectors: Tensor) -> Tensor:
-            loss = self._loss(_restored(query_vectors, queries), _restored(code_vectors, codes), target)
+            loss = self._loss(
+                _restored(query_vectors, queries)[asked.rows],
+                _restored(code_vectors, codes)[named.rows],
+                target,
+            )
             found.append(loss.detach())
             check(found[-1])
             return loss.total
 
         cached_step(
             self._encode,
-            [[batch.queries[row] for row in rows] for rows in queries],
-            [[batch.codes[row] for row in rows] for rows in codes],
+            [[asked.texts[row] for row in rows] for rows in queries],
+            [[named.texts[row] for row in rows] for rows in codes],
             of_sorted,
             backward=self._accelerator.backward,
             no_sync=lambda: self._accelerator.no_sync(self._network),
@@ -187,6 +193,24 @@ class Stepper:
         with self.autocast():
             vectors: Tensor = self._network(ids.to(self._device), lengths.to(self._device))
         return vectors
+
+
+@dataclass(frozen=True, slots=True)
+class _Distinct:
+    """Texts to encode, and which of them each row of the batch has."""
+
+    texts: list[NDArray[np.int32]]
+    rows: Tensor
+    """(n,)"""
+
+
+def _distinct(texts: list[NDArray[np.int32]], keys: NDArray[np.int64], processes: int) -> _Distinct:
+    """Every text once. Of several processes each encodes as many as the others, so all, equal or not."""
+    if processes > 1:
+        return _Distinct(texts, torch.arange(len(texts)))
+    _, first, rows = np.unique(keys, return_index=True, return_inverse=True)
+    places = np.argsort(np.argsort(first))  # in the order of the batch, whatever the keys are
+    return _Distinct([texts[row] for row in np.sort(first)], torch.from_numpy(places[rows]))
 
 
 def _by_length(texts: Sequence[NDArray[np.int32]], size: int) -> list[list[int]]:

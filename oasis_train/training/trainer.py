@@ -168,6 +168,7 @@ class Trainer:
         """Of every batch from `step` on, the part of this process."""
         config, rows = self._config, self._work.rows
         groups = rows.repositories() if config.shuffle == "repository" else None
+        clusters = rows.clusters(self._batch // 4) if config.keep_together else None
         share = self._batch // self._accelerator.num_processes
         first = share * self._accelerator.process_index
         while True:
@@ -179,6 +180,7 @@ class Trainer:
                 epoch=epoch,
                 groups=groups,
                 share=config.repository_share,
+                clusters=clusters,
             )
             for start in range(place * self._batch, len(order), self._batch):
                 yield rows.batch(order[start + first : start + first + share])

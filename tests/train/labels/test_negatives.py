@@ -137,3 +137,21 @@ def test_a_docstring_of_no_function_is_named(tmp_path: Path) -> None:
 def test_unusable_values_are_named(name: str, value: float) -> None:
     with pytest.raises(RecipeError, match=name):
         NegativeConfig(**{name: value})  # type: ignore[arg-type]
+
+
+def test_groups_are_each_others_negatives() -> None:
+    pairs = pairs_of(NegativeConfig(k=3, form="groups"))
+    partners: dict[str, set[str]] = {}
+    for pair in pairs:
+        partners.setdefault(pair.docstring, set()).add(pair.function)
+        own, other = FUNCTIONS[pair.docstring], FUNCTIONS[pair.function]
+        assert own.repository == other.repository
+        assert pair.is_gt == (own.id == other.id)
+    assert set(partners) == {f.id for f in FUNCTIONS.values() if f.doc}
+    for docstring, functions in partners.items():
+        assert docstring in functions
+        assert len(functions) <= 4
+        assert all(docstring in partners[other] for other in functions)
+    assert sum(len(functions) == 4 for functions in partners.values()) > 0.8 * len(partners)
+    with pytest.raises(RecipeError, match="set hard_share to 0"):
+        NegativeConfig(form="groups", hard_share=0.5)

@@ -62,7 +62,7 @@ def test_a_run_leaves_model_tables_and_report(finished: Path) -> None:
 
 def test_a_finished_run_does_nothing_again(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = {p: p.stat().st_mtime_ns for p in finished.rglob("stage.json")}
-    assert len(before) == 6
+    assert len(before) == 8
     assert main(["run", "smoke", "--out", str(finished), "--jobs", "1", *settings()]) == 0
     assert {p: p.stat().st_mtime_ns for p in finished.rglob("stage.json")} == before
     assert "dev MRR@1000" in capsys.readouterr().out

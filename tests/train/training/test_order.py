@@ -40,3 +40,15 @@ def test_half_of_a_batch_comes_from_one_repository() -> None:
     assert np.mean(mixed) > 3
     later = groups[epoch_order(1000, 20, seed=1, epoch=0, groups=groups)].reshape(-1, 20)[:, -1]
     assert len(set(later[:15].tolist())) > 1
+
+
+def test_clusters_stay_together_but_for_the_edges_of_batches() -> None:
+    clusters = np.arange(1000) // 5
+    order = epoch_order(
+        1000, 100, seed=1, epoch=0, groups=np.arange(1000) // 50, share=0.5, clusters=clusters
+    )
+    parts = order.reshape(-1, 50)  # the mixed and the grouped part of every batch
+    split = sum(len(set(clusters[part].tolist())) - 10 for part in parts)
+    assert split <= 2
+    assert len(set(order.tolist())) == 1000
+    assert order.tolist() != sorted(order.tolist())
