@@ -19,6 +19,8 @@ _STAGE_HELP = {
     "negatives": "draw wrong functions of the same repository for every docstring",
     "label": "order labels: a teacher's similarity of every pair",
     "refine": "find false negatives among the pairs and raise their labels",
+    "twins": "pair codes that do the same",
+    "views": "draw the form in which every text is shown",
     "distill": "encode the corpus with the teacher of [teach], then train on that too",
     "train": "train the student",
     "report": "one HTML page about a run",

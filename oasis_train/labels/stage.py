@@ -7,7 +7,7 @@ after its last whole chunk, and within a chunk after the last block of vectors.
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any, Literal
 
@@ -108,28 +108,35 @@ def similarities_of_pairs(
     config: LabelConfig, encoders: list[Encoder], chunk: Chunk, pairs: list[Pair], folder: Path
 ) -> NDArray[np.float64]:
     """(len(pairs),) label of every pair in [0, 1); vectors are kept in `folder` meanwhile."""
-    queries = _Distinct((chunk.docstrings[pair.docstring], pair.docstring) for pair in pairs)
-    by_code = _Distinct(
-        (chunk.functions[pair.function].code, pair.function) if _needs_code(config, chunk, pair) else None
-        for pair in pairs
-    )
-    # Docstrings of other functions are encoded as queries too, so that equal texts have equal vectors.
-    by_text = _Distinct(
-        (chunk.docstrings[pair.function], pair.function) if _needs_text(config, chunk, pair) else None
-        for pair in pairs
-    )
     total = np.zeros(len(pairs))
     for number, (teacher, encoder) in enumerate(zip(config.teachers, encoders, strict=True)):
-        sums, counts = np.zeros(len(pairs)), np.zeros(len(pairs))
-        prefix = f"{chunk.number:05d}-{number}"
         if not pairs:
             break
-        asked = encode_texts(encoder, queries.texts, "query", folder, f"{prefix}-query")
-        for targets, role in ((by_code, "code"), (by_text, "query")):
-            if targets.texts:
-                name = f"{prefix}-{'code' if role == 'code' else 'text'}"
-                vectors = encode_texts(encoder, targets.texts, role, folder, name)  # type: ignore[arg-type]
-                _add(sums, counts, asked, queries.rows, vectors, targets.rows)
+        mode = teacher.mode or config.mode
+        # Docstrings of other functions are encoded as queries too, so that equal texts have equal vectors.
+        described = _Distinct(
+            chain(
+                ((chunk.docstrings[pair.docstring], pair.docstring) for pair in pairs),
+                (
+                    (chunk.docstrings[pair.function], pair.function)
+                    if _needs_text(mode, chunk, pair)
+                    else None
+                    for pair in pairs
+                ),
+            )
+        )
+        codes = _Distinct(
+            (chunk.functions[pair.function].code, pair.function) if _needs_code(mode, chunk, pair) else None
+            for pair in pairs
+        )
+        queries, texts = described.rows[: len(pairs)], described.rows[len(pairs) :]
+        sums, counts = np.zeros(len(pairs)), np.zeros(len(pairs))
+        prefix = f"{chunk.number:05d}-{number}"
+        asked = encode_texts(encoder, described.texts, "query", folder, f"{prefix}-query")
+        _add(sums, counts, asked, queries, asked, texts)
+        if codes.texts:
+            vectors = encode_texts(encoder, codes.texts, "code", folder, f"{prefix}-code")
+            _add(sums, counts, asked, queries, vectors, codes.rows)
         total += teacher.weight * sums / counts
     return total / sum(teacher.weight for teacher in config.teachers)
 
@@ -149,12 +156,12 @@ class _Distinct:
         self.rows = np.array(rows, dtype=np.int64)
 
 
-def _needs_text(config: LabelConfig, chunk: Chunk, pair: Pair) -> bool:
-    return config.mode != "doc-code" and pair.function in chunk.docstrings
+def _needs_text(mode: str, chunk: Chunk, pair: Pair) -> bool:
+    return mode != "doc-code" and pair.function in chunk.docstrings
 
 
-def _needs_code(config: LabelConfig, chunk: Chunk, pair: Pair) -> bool:
-    return config.mode != "doc-doc" or pair.function not in chunk.docstrings
+def _needs_code(mode: str, chunk: Chunk, pair: Pair) -> bool:
+    return mode != "doc-doc" or pair.function not in chunk.docstrings
 
 
 def _add(

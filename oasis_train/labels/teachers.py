@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,9 @@ class TeacherConfig:
     """URL, model (the paper's: text-embedding-3-large) and limits; the key is in the environment only."""
     weight: float = 1.0
     """Share of this teacher in the mean of several."""
+    mode: Literal["", "doc-code", "doc-doc", "mean"] = ""
+    """What it compares with the docstring, where not `label.mode`: a model of English knows descriptions
+    better than code."""
 
     def __post_init__(self) -> None:
         """Raise RecipeError for a value that cannot be honoured."""
@@ -55,6 +58,10 @@ class TeacherConfig:
             raise RecipeError(
                 'A teacher needs either a model folder or model = "endpoint" with a table "endpoint" of url '
                 "and model."
+            )
+        if self.mode not in ("", "doc-code", "doc-doc", "mean"):
+            raise RecipeError(
+                f"The mode of teacher {self.model} is {self.mode!r}; give doc-code, doc-doc or mean, or none."
             )
         if not self.weight > 0:
             raise RecipeError(f"The weight of teacher {self.model} is {self.weight}; give one above 0.")
@@ -78,13 +85,15 @@ def teacher_facts(config: TeacherConfig) -> dict[str, Any]:
         return {
             "endpoint": {name: value for name, value in options.items() if name not in _SPEED_OPTIONS},
             "weight": config.weight,
+            "mode": config.mode,
         }
     folder = shipped_models().get(config.model) or Path(config.model)
     folder = folder if folder.is_dir() else locate(config.model)
     digest = hashlib.blake2b(digest_size=16)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         digest.update(f"{path.relative_to(folder).as_posix()}\0{content_hash(path)}\n".encode())
-    return {"model": config.name, "files": digest.hexdigest(), "weight": config.weight}
+    facts = {"model": config.name, "files": digest.hexdigest()}
+    return facts | {"weight": config.weight, "mode": config.mode}
 
 
 @dataclass(frozen=True, slots=True)

