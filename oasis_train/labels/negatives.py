@@ -34,6 +34,8 @@ class NegativeConfig:
     form: Literal["random", "groups"] = "random"
     """`random`: K for each docstring (paper). `groups`: K + 1 functions at random are each other's, so that a
     batch with all pairs of a group encodes no text for its negatives alone."""
+    share: float = 1.0
+    """Share of docstrings that get pairs at all, chosen by hash: a teacher's time may not suffice for all."""
     hard_share: float = 0.0
     """Share of them that is chosen by the words they share with the docstring; the paper has 0."""
     seed: int = 3407
@@ -44,6 +46,8 @@ class NegativeConfig:
             raise RecipeError(f"negatives.k is {self.k}; give 0 or more.")
         if not 0 <= self.hard_share <= 1:
             raise RecipeError(f"negatives.hard_share is {self.hard_share}; give a share from 0 to 1.")
+        if not 0 < self.share <= 1:
+            raise RecipeError(f"negatives.share is {self.share}; give a share above 0, at most 1.")
         if self.form not in ("random", "groups"):
             raise RecipeError(f"negatives.form is {self.form!r}; give random or groups.")
         if self.form == "groups" and self.hard_share:
@@ -74,7 +78,11 @@ def chunk_pairs(chunk: Chunk, config: NegativeConfig) -> Iterator[Pair]:
     """The pairs of one chunk; those of a docstring depend on its repository and the seed alone."""
     for _, group in groupby(chunk.functions.values(), lambda function: function.repository):
         functions = list(group)
-        described = [row for row, function in enumerate(functions) if function.id in chunk.docstrings]
+        described = [
+            row
+            for row, function in enumerate(functions)
+            if function.id in chunk.docstrings and _is_drawn(function.id, config)
+        ]
         if config.form == "groups":
             yield from _group_pairs([functions[row] for row in described], chunk.docstrings, config)
             continue
@@ -85,6 +93,10 @@ def chunk_pairs(chunk: Chunk, config: NegativeConfig) -> Iterator[Pair]:
             yield Pair(positive.id, positive.id, True)
             for negative in _choose(row, functions, chunk.docstrings, ranked.get(row, ()), n_hard, config):
                 yield Pair(positive.id, functions[negative].id, False)
+
+
+def _is_drawn(name: str, config: NegativeConfig) -> bool:
+    return config.share == 1 or int(row_id(f"share {config.seed}", name), 16) < config.share * 2**64
 
 
 def _group_pairs(

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
@@ -155,3 +156,14 @@ def test_groups_are_each_others_negatives() -> None:
     assert sum(len(functions) == 4 for functions in partners.values()) > 0.8 * len(partners)
     with pytest.raises(RecipeError, match="set hard_share to 0"):
         NegativeConfig(form="groups", hard_share=0.5)
+
+
+@pytest.mark.parametrize("form", ["random", "groups"])
+def test_a_share_of_the_docstrings_gets_pairs(form: Literal["random", "groups"]) -> None:
+    everything = {pair.docstring for pair in pairs_of(NegativeConfig(k=1, form=form))}
+    some = {pair.docstring for pair in pairs_of(NegativeConfig(k=1, form=form, share=0.4))}
+    fewer = {pair.docstring for pair in pairs_of(NegativeConfig(k=1, form=form, share=0.2))}
+    assert fewer < some < everything
+    assert 0.3 < len(some) / len(everything) < 0.5
+    with pytest.raises(RecipeError, match=r"negatives\.share is 0"):
+        NegativeConfig(share=0)
