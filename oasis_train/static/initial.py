@@ -6,7 +6,6 @@ amount of code documentation would teach (in the manner of model2vec).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +28,8 @@ class InitialConfig:
     """Words at most; 256 bytes each on disk."""
     min_count: int = 4
     """Rarer words are read in pieces."""
-    teacher: Path | None = None
-    """Model folder whose vectors of single words are the start; random without."""
+    teacher: str = ""
+    """Model (folder, name, `package:NAME`) whose vectors of single words are the start; random without."""
     smoothing: float = 1e-3
     """a of SIF's a / (a + p): how steeply frequent words start below rare ones."""
 
@@ -39,7 +38,7 @@ def initial_table(
     vocabulary: Sequence[str], counts: NDArray[np.int64], dim: int, config: InitialConfig, seed: int
 ) -> Vectors:
     """(words, dim) where training starts; `counts` are the words' occurrences, most frequent first."""
-    if config.teacher is None:
+    if not config.teacher:
         table = random_table(len(vocabulary), dim, seed)
     else:
         table = reduce_vectors(load(config.teacher).encode(vocabulary, role="query"), dim)

@@ -71,8 +71,8 @@ def train_table(
         "refine": StageFolder(refine).digest,
     }
     facts = config_facts(config) | {"name": name, "licence": licence}
-    if config.initial.teacher is not None:
-        facts["initial"]["teacher"] = config.initial.teacher.name
+    if config.initial.teacher:
+        facts["initial"]["teacher"] = _start_name(config)
         inputs["start"] = load(config.initial.teacher).fingerprint
     if config.distillation:
         if teacher is None:
@@ -154,7 +154,7 @@ def _train(
     facts = {
         "rows": len(views.documented),
         "languages": StageFolder(corpus).manifest()["facts"].get("languages", {}),
-        "start": config.initial.teacher.name if config.initial.teacher else "random",
+        "start": _start_name(config) or "random",
         "settings": config_facts(config) | {"initial": _initial_facts(config)},
         "losses": [round(mean, 4) for mean in means],
     }
@@ -198,5 +198,9 @@ def _labelled_rows(refine: Path, rows: list[Function]) -> LabelledRows:
 
 
 def _initial_facts(config: StaticConfig) -> dict[str, Any]:
-    teacher = config.initial.teacher
-    return asdict(config.initial) | {"teacher": teacher.name if teacher else None}
+    return asdict(config.initial) | {"teacher": _start_name(config)}
+
+
+def _start_name(config: StaticConfig) -> str:
+    """The last part of a path, since a path of this machine says nothing elsewhere."""
+    return Path(config.initial.teacher).name if config.initial.teacher else ""

