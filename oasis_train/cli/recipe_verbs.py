@@ -95,7 +95,7 @@ def _run(options: argparse.Namespace, progress: "Progress") -> "Run":
     from oasis_train.pipeline.run import Run
 
     recipe = load_recipe(options.recipe, _overrides(options))
-    return Run(recipe, options.out, jobs=_jobs(options), progress=progress)
+    return Run(recipe, options.out, options.shared, jobs=_jobs(options), progress=progress)
 
 
 def _print_estimate(run: "Run") -> int:

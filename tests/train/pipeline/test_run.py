@@ -68,6 +68,15 @@ def test_a_finished_run_does_nothing_again(finished: Path, capsys: pytest.Captur
     assert "dev MRR@1000" in capsys.readouterr().out
 
 
+def test_runs_of_the_same_sources_share_their_first_stages(finished: Path, tmp_path: Path) -> None:
+    out = tmp_path / "other"
+    command = ["run", "smoke", "--out", str(out), "--shared", str(finished), "--jobs", "1"]
+    before = {p: p.stat().st_mtime_ns for p in finished.rglob("stage.json")}
+    assert main([*command, *settings("train.max_steps=2")]) == 0
+    assert {p: p.stat().st_mtime_ns for p in finished.rglob("stage.json")} == before
+    assert sorted(path.parent.name for path in out.glob("*/stage.json")) == ["refine", "train", "views"]
+
+
 def test_a_run_that_is_killed_again_and_again_gives_the_same_model(finished: Path, tmp_path: Path) -> None:
     out = tmp_path / "killed"
     command = [sys.executable, "-m", "oasis_train", "run", "smoke", "--out", str(out), "--jobs", "1"]
