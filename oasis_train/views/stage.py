@@ -80,10 +80,13 @@ def draw_views(
 
     def work(partial: Path) -> Mapping[str, Any]:
         chosen = _choose_twins(twins, config) if twins is not None else []
-        texts = {row.function: row.text for row in ShardedTable(docstrings / "docstrings", Docstring)}
-        wanted = texts.keys() | {twin.function for twin in chosen}
         pairs = ShardedTable(refine / "pairs", RefinedPair)
-        wanted |= {pair.function for pair in pairs}
+        asked_for, wanted = set[str](), {twin.function for twin in chosen}
+        for pair in pairs:
+            asked_for.add(pair.docstring)
+            wanted.add(pair.function)
+        rows = ShardedTable(docstrings / "docstrings", Docstring)
+        texts = {row.function: row.text for row in rows if row.function in asked_for}
         views = ShardedTable(partial / "functions", Function), ShardedTable(partial / "docstrings", Docstring)
         forms: dict[str, int] = {}
         total, done = len(ShardedTable(corpus / "functions", Function)), 0
