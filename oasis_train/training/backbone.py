@@ -5,6 +5,7 @@ what left padding gives). Code that comes with a model is never run, nothing is 
 ever computed.
 """
 
+import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -64,12 +65,15 @@ def load_backbone(folder: Path, layout: Layout, config: TrainConfig) -> TextEnco
     with quiet_transformers(), torch.random.fork_rng():
         torch.manual_seed(config.seed)  # also for layers that the folder has no weights of, such as poolers
         try:
+            settings = AutoConfig.from_pretrained(folder, local_files_only=True)
+            if not config.dropout:
+                _without_dropout(settings)
             if config.init == "random":
-                settings = AutoConfig.from_pretrained(folder, local_files_only=True)
                 model = AutoModel.from_config(settings, trust_remote_code=False)  # type: ignore[no-untyped-call]
             else:
                 model, report = AutoModel.from_pretrained(
                     folder,
+                    config=settings,
                     dtype=torch.float32,
                     local_files_only=True,
                     trust_remote_code=False,
@@ -92,6 +96,12 @@ def load_backbone(folder: Path, layout: Layout, config: TrainConfig) -> TextEnco
             if ".pooler." in f".{name}":
                 parameter.requires_grad_(False)  # BERT's own pooler is used by no pooling
     return TextEncoder(model, layout)
+
+
+def _without_dropout(settings: Any) -> None:  # noqa: ANN401 - a PretrainedConfig
+    for name, value in settings.to_dict().items():
+        if isinstance(value, float) and re.search(r"dropout|_pdrop$", name):
+            setattr(settings, name, 0.0)
 
 
 def merged(encoder: TextEncoder) -> Any:  # noqa: ANN401 - a PreTrainedModel

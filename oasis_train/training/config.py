@@ -108,6 +108,8 @@ class TrainConfig:
     """Matrix products in bfloat16; weights, vectors and losses stay float32."""
     gradient_checkpointing: bool = True
     """Compute activations twice instead of keeping them."""
+    dropout: bool = True
+    """Whether the backbone's own dropout acts in training; without it attention takes its fast path."""
     deterministic: bool = True
     """Deterministic kernels only: with the same seed and devices the same weights, bit for bit."""
     lora_rank: int = 0
