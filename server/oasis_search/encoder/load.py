@@ -56,7 +56,7 @@ def load(
     dimensions: int = 0,
     endpoint: Mapping[str, Any] | None = None,
 ) -> Encoder:
-    """The encoder of a shipped model, a model folder, a sentence-transformers folder or a hub name.
+    """The encoder of a shipped model, a folder, a sentence-transformers folder, a hub name or `package:NAME`.
 
     `threads` 0 leaves the number to the library; `device` and `dimensions` (numbers kept of each vector, 0
     for all) are for transformers; `endpoint` are the `EndpointOptions` of the name `endpoint`. Raises
@@ -82,12 +82,12 @@ def load(
                 )
             return connect_endpoint(EndpointOptions(**endpoint), memory=memory_folder() / "endpoints")
         case "transformer":
-            from oasis_search.encoder.hub import ALIASES, locate
+            from oasis_search.encoder.hub import ALIASES, PACKAGE, locate
             from oasis_search.encoder.transformer import load_transformer
 
             folder, name = Path(name_or_folder), str(name_or_folder)
             if _is_alias(name) or not folder.is_dir():
-                if "/" not in name and not _is_alias(name):
+                if "/" not in name and not _is_alias(name) and not name.startswith(PACKAGE):
                     known = ", ".join((*shipped_models(), *ALIASES, ENDPOINT))
                     raise ModelFolderError(
                         f"There is no model {name!r}: it is no folder and none of {known}. "

