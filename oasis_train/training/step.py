@@ -32,11 +32,11 @@ from oasis_train.training.taught import TaughtRows
 if TYPE_CHECKING:
     import torch.distributed as dist
 
-MAX_PADDING = {"cpu": 128, "cuda": 8192}
+MAX_PADDING = {"cpu": 256, "cuda": 8192}
 """Tokens of padding for which another pass through the network costs less (one process only)."""
 
-MAX_TOKENS_PER_THREAD = 512
-"""Tokens of a pass on a CPU, per thread: texts of 40 tokens leave little padding in so small a pass."""
+MAX_TOKENS_PER_THREAD = 2048
+"""Tokens of a pass on a CPU, per thread: with two threads 4,096 are a tenth faster than 2,048 or 8,192."""
 
 
 @dataclass(frozen=True, slots=True)
