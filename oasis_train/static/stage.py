@@ -29,6 +29,7 @@ from oasis_train.data.vectors import VectorTable
 from oasis_train.errors import TrainingError
 from oasis_train.static.export import export_static
 from oasis_train.static.initial import initial_table
+from oasis_train.static.languages import without_languages
 from oasis_train.static.model_card import model_card
 from oasis_train.static.train import (
     LabelledRows,
@@ -145,10 +146,11 @@ def _train(
 
         means = train_static(views, model, config, labelled, taught, alike, on_step)
     query = model.log_query.detach().exp().numpy()
+    trained = without_languages(model.rows.detach().numpy(), views, config.language_directions, config.seed)
     np.savez(
         partial / CHECKPOINT_NAME,
         vocabulary=np.array(vocabulary),
-        table=model.rows.detach().numpy(),
+        table=trained,
         query=query,
     )
     facts = {
@@ -161,7 +163,7 @@ def _train(
     manifest = export_static(
         partial / MODEL_NAME,
         vocabulary,
-        model.rows.detach().numpy(),
+        trained,
         {"code": np.ones(len(vocabulary), dtype=np.float32), "query": query},
         name=name,
         damping={"code": config.code_damping, "query": 1.0},

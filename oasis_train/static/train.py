@@ -58,6 +58,8 @@ class StaticConfig:
     """Weight of telling each code's twin from other codes."""
     twin_batch: int = 512
     """Twins of a step."""
+    language_directions: int = 0
+    """Directions that tell languages apart which the finished table loses (languages.py)."""
     seed: int = 3407
     initial: InitialConfig = field(default_factory=InitialConfig)
     """Where the table starts."""

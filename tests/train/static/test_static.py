@@ -1,14 +1,17 @@
 """The trained model, the views it sees, its batches, and the way to a folder that the server loads."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from oasis_search.encoder.protocol import Vectors
 from oasis_search.encoder.static import load_static
-from oasis_train.data import Function, row_id
+from oasis_train.data import Function, Twin, row_id
 from oasis_train.static.export import export_static, quantise
 from oasis_train.static.initial import frequency_weights, reduce_vectors
+from oasis_train.static.languages import without_languages
 from oasis_train.static.train import (
     LabelledRows,
     StaticConfig,
@@ -16,8 +19,9 @@ from oasis_train.static.train import (
     batches,
     order_loss,
     train_static,
+    twin_loss,
 )
-from oasis_train.static.views import build_views
+from oasis_train.static.views import build_twins, build_views
 from oasis_train.static.vocabulary import build_vocabulary, count_words
 
 
@@ -166,3 +170,51 @@ def test_order_labels_move_a_wrong_pair_up() -> None:
         return scores[0] - scores[1]
 
     assert similarity((0.5, 0.5)) > similarity((1.0, 0.0)) + 0.2
+
+
+def test_a_table_without_languages_brings_codes_of_two_languages_together() -> None:
+    generator = np.random.default_rng(5)
+    keywords = {"python": "def self none", "java": "public static void", "go": "func nil err"}
+    rows = [
+        function("r", language, f"f{n}", f"thing{n % 7}.", f"{words} thing{n % 7} " * 3)
+        for language, words in keywords.items()
+        for n in range(60)
+    ]
+    vocabulary = build_vocabulary(count_words(rows), 100, min_count=1)
+    table = generator.normal(size=(len(vocabulary), 24)).astype(np.float32)
+    views = build_views(rows, vocabulary, code_damping=0.5)
+    changed = without_languages(table, views, 2, seed=1)
+
+    def share_of_nearest_with_the_same_thing(rows_of: Vectors) -> float:
+        ids, weights, lengths = views.code.take(np.arange(len(rows)))
+        sums = np.add.reduceat(rows_of[ids] * weights[:, None], np.cumsum(lengths) - lengths)
+        vectors = sums / np.linalg.norm(sums, axis=1, keepdims=True)
+        scores = vectors[:60] @ vectors[60:].T  # Python's against those of the others
+        return float(np.mean([best % 60 % 7 == n % 7 for n, best in enumerate(scores.argmax(axis=1))]))
+
+    assert share_of_nearest_with_the_same_thing(changed) == 1.0
+    assert np.linalg.matrix_rank(table - changed) == 2
+    assert np.array_equal(without_languages(table, views, 0, seed=1), table)
+    alone = build_views([row for row in rows if row.language == "go"], vocabulary, code_damping=0.5)
+    assert np.array_equal(without_languages(table, alone, 5, seed=1), table)
+
+
+def test_twins_are_told_from_other_codes() -> None:
+    words = [("sum", "total"), ("mail", "post"), ("open", "read"), ("kill", "stop"), ("join", "merge")]
+    rows = [
+        function("r", "python", f"f{n}", "", f"def f{n}(): {word}()") for n, (word, _) in enumerate(words)
+    ]
+    texts = [f"func g() {{ {word}() }}" for _, word in words]
+    twins = [Twin(f"{n:016x}", "", row.id, texts[n], 0.9, "name") for n, row in enumerate(rows)]
+    rows = [replace(row, doc=f"Word {n}.") for n, row in enumerate(rows)]
+    counts = count_words([*rows, *(replace(row, code=text) for row, text in zip(rows, texts, strict=True))])
+    vocabulary = build_vocabulary(counts, 200, min_count=1)
+    table = np.random.default_rng(1).normal(size=(len(vocabulary), 16)).astype(np.float32)
+    views = build_views(rows, vocabulary, code_damping=0.5)
+    bags = build_twins(twins, rows, vocabulary, code_damping=0.5)
+    assert bags.row.tolist() == [0, 1, 2, 3, 4]
+    model, everything = StaticModel(table), np.arange(5)
+    before = twin_loss(views, model, bags, everything, 0.06).item()
+    config = StaticConfig(dim=16, epochs=60, batch=5, learning_rate=0.05, twins=1.0, twin_batch=5)
+    train_static(views, model, config, twins=bags)
+    assert twin_loss(views, model, bags, everything, 0.06).item() < 0.2 * before
