@@ -85,15 +85,17 @@ def find_twins(
         rows = {row.id: row for row in functions if row.id in wanted}
         table, counts = ShardedTable(partial / "twins", Twin), {"candidates": len(candidates)}
         encoder = load_teacher(config.teacher, threads=threads)
-        number = 0
+        vectors = partial / "vectors"
         for number, start in enumerate(range(0, len(candidates), _AT_ONCE), start=1):
+            shutil.rmtree(vectors, ignore_errors=True)  # of the part before, or of a run that was killed
             part = candidates[start : start + _AT_ONCE]
-            kept = list(_confirmed(part, rows, config, encoder, partial / "vectors"))
+            kept = list(_confirmed(part, rows, config, encoder, vectors))
             table.write(number, kept)
             for twin in kept:
                 counts[twin.kind] = counts.get(twin.kind, 0) + 1
             if progress:
                 progress("twins", min(len(candidates), start + _AT_ONCE), len(candidates))
+        shutil.rmtree(vectors, ignore_errors=True)
         counts["rewritten"] = table.write(0, _rewritten(functions, config))
         return counts
 
@@ -114,7 +116,6 @@ def _confirmed(
         texts = [Text(_description(function), function.id) for function in functions]
         vectors = encode_texts(encoder, texts, "query", folder, side)
         sides.append(vectors.take(np.arange(len(texts))))
-    shutil.rmtree(folder, ignore_errors=True)
     for candidate, similarity in zip(candidates, cosines(*sides).tolist(), strict=True):
         first, second = rows[candidate.first], rows[candidate.second]
         if candidate.kind == "name" and similarity < config.least_similarity:
@@ -125,9 +126,7 @@ def _confirmed(
         variables = generator.random() < config.variables
         text = rename_identifiers(first.code, first.language, first.name, generator, variables=variables)
         name = row_id("twin", first.id, second.id)
-        yield Twin(
-            name, first.id, second.id, text or first.code, min(similarity, MAX_SIMILARITY), candidate.kind
-        )
+        yield Twin(name, first.id, second.id, text or first.code, similarity, candidate.kind)
 
 
 def _rewritten(functions: Iterable[Function], config: TwinConfig) -> Iterator[Twin]:

@@ -3,12 +3,15 @@
 # ruff: noqa: E501 - a program per line
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import oasis_train.views.twins
 from oasis_train.cli import main
 from oasis_train.data import Docstring, Function, RefinedPair, ShardedTable, Stage, StageFolder, Twin, row_id
 from oasis_train.errors import RecipeError
+from oasis_train.labels.teachers import Vectors, encode_texts
 from oasis_train.views.candidates import find_candidates
 from oasis_train.views.stage import ViewConfig, draw_views
 from oasis_train.views.twins import TwinConfig, find_twins, overlap
@@ -116,3 +119,25 @@ def test_settings_that_mean_nothing_are_refused() -> None:
 def test_overlap_is_that_of_words() -> None:
     assert overlap("def readFile", "def read_file") == 1.0
     assert overlap("a", "b") == 0.0
+
+
+def test_a_run_that_was_killed_gives_the_same_twins(
+    folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oasis_train.views.twins, "_AT_ONCE", 1)
+    config, calls = TwinConfig(per_group=5, most_overlap=1.0), 0
+    n_parts = len(list(find_candidates(ROWS, per_group=config.per_group, seed=config.seed)))
+
+    def killed(*arguments: Any) -> Vectors:  # noqa: ANN401
+        nonlocal calls
+        calls += 1
+        if calls == 2 * n_parts:  # one side of the last part is there
+            raise KeyboardInterrupt
+        return encode_texts(*arguments)
+
+    whole = find_twins(config, folders["corpus"], tmp_path / "whole")
+    with monkeypatch.context() as context:
+        context.setattr(oasis_train.views.twins, "encode_texts", killed)
+        with pytest.raises(KeyboardInterrupt):
+            find_twins(config, folders["corpus"], tmp_path / "killed")
+    assert find_twins(config, folders["corpus"], tmp_path / "killed")["outputs"] == whole["outputs"]
