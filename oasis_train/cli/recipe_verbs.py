@@ -33,8 +33,11 @@ def stage(options: argparse.Namespace) -> int:
 
     with progress_bars() as progress:
         run = _run(options, progress)
-        if "teach" in options.stages and run.recipe.teach is None:
-            raise SettingError("The recipe has no section [teach] that names a teacher.")
+        for name in {"teach", "twins", "views"}.intersection(options.stages):
+            if getattr(run.recipe, name) is None:
+                raise SettingError(
+                    f"The recipe has no section [{name}], without which there is nothing to do."
+                )
         if getattr(options, "dry_run", False):
             return _print_estimate(run)
         save_recipe(run)

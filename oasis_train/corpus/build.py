@@ -23,7 +23,7 @@ from oasis_train.corpus.raw import MAX_PROBLEMS, RawFolder, read_json, write_jso
 from oasis_train.corpus.read import functions_table
 from oasis_train.corpus.selection import Selection
 from oasis_train.corpus.sources import Repository, collect_sources, locate_repositories
-from oasis_train.data import Function, Stage, StageFolder, file_digest
+from oasis_train.data import Function, Stage, StageFolder, falls_in_share, file_digest
 from oasis_train.data.progress import Progress
 from oasis_train.errors import CorpusError
 
@@ -72,8 +72,7 @@ def build_corpus(
 
 def split_of(repository: str, dev_share: float, seed: int) -> str:
     """`dev` for about that share of all repositories, else `train`; by name and seed alone."""
-    digest = hashlib.blake2b(f"{seed}\0{repository}".encode("utf-8", "replace"), digest_size=8).digest()
-    return "dev" if int.from_bytes(digest, "big") < dev_share * 2**64 else "train"
+    return "dev" if falls_in_share(dev_share, str(seed), repository) else "train"
 
 
 def _first_pass(

@@ -46,8 +46,13 @@ def clean_documentation(doc: str, name: str) -> str:
     doc = re.sub(r"[@\\]brief\s+", "", doc).strip()
     if name and doc.startswith(name):
         doc = re.sub(r"^(?:\(\))?(?:\s*[-:]+|\s+is)?\s+", "", doc[len(name) :])
-    sentences = (" ".join(part.split()) for part in _SENTENCE_END.split(doc))
-    return "\n".join(sentence for sentence in sentences if sentence)
+    lines = (" ".join(part.split()) for part in sentences(doc))
+    return "\n".join(line for line in lines if line)
+
+
+def sentences(text: str) -> list[str]:
+    """`text` cut where a sentence or a paragraph ends."""
+    return _SENTENCE_END.split(text)
 
 
 def is_useful_documentation(doc: str) -> bool:

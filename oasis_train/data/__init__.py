@@ -8,6 +8,7 @@ from oasis_train.data.rows import (
     Pair,
     RefinedPair,
     Twin,
+    falls_in_share,
     row_id,
 )
 from oasis_train.data.stages import Stage, StageFolder, config_facts, file_digest
@@ -25,6 +26,7 @@ __all__ = [
     "StageFolder",
     "Twin",
     "config_facts",
+    "falls_in_share",
     "file_digest",
     "read_rows",
     "row_id",

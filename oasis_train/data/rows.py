@@ -18,6 +18,15 @@ def row_id(*parts: str) -> str:
     return hashlib.blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
+def falls_in_share(share: float, *parts: str) -> bool:
+    """Whether the hash of `parts` is in the first `share` (0 to 1) of all hashes: a sample without a state.
+
+    >>> falls_in_share(1.0, "any"), falls_in_share(0.0, "any")
+    (True, False)
+    """
+    return int(row_id(*parts), 16) < share * 2**64
+
+
 @dataclass(frozen=True, slots=True)
 class Function:
     """One function of a repository."""

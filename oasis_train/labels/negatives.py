@@ -16,7 +16,16 @@ from typing import Any, Literal
 import numpy as np
 
 from oasis_search.syntax import terms
-from oasis_train.data import Function, Pair, ShardedTable, Stage, StageFolder, config_facts, row_id
+from oasis_train.data import (
+    Function,
+    Pair,
+    ShardedTable,
+    Stage,
+    StageFolder,
+    config_facts,
+    falls_in_share,
+    row_id,
+)
 from oasis_train.data.progress import Progress
 from oasis_train.errors import RecipeError
 from oasis_train.labels.chunks import Chunk, read_chunks
@@ -81,7 +90,8 @@ def chunk_pairs(chunk: Chunk, config: NegativeConfig) -> Iterator[Pair]:
         described = [
             row
             for row, function in enumerate(functions)
-            if function.id in chunk.docstrings and _is_drawn(function.id, config)
+            if function.id in chunk.docstrings
+            and falls_in_share(config.share, f"share {config.seed}", function.id)
         ]
         if config.form == "groups":
             yield from _group_pairs([functions[row] for row in described], chunk.docstrings, config)
@@ -93,10 +103,6 @@ def chunk_pairs(chunk: Chunk, config: NegativeConfig) -> Iterator[Pair]:
             yield Pair(positive.id, positive.id, True)
             for negative in _choose(row, functions, chunk.docstrings, ranked.get(row, ()), n_hard, config):
                 yield Pair(positive.id, functions[negative].id, False)
-
-
-def _is_drawn(name: str, config: NegativeConfig) -> bool:
-    return config.share == 1 or int(row_id(f"share {config.seed}", name), 16) < config.share * 2**64
 
 
 def _group_pairs(

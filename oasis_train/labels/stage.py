@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain, groupby
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from oasis_train.data.progress import Progress
 from oasis_train.errors import RecipeError
 from oasis_train.labels.chunks import Chunk, pairs_of_chunk, read_chunks
 from oasis_train.labels.teachers import (
+    MODES,
+    Mode,
     TeacherConfig,
     Text,
     Vectors,
@@ -40,7 +42,7 @@ class LabelConfig:
     teachers: tuple[TeacherConfig, ...]
     """The paper has one, text-embedding-3-large; of several the weighted mean of similarities is taken, as
     they are, without making their scales equal."""
-    mode: Literal["doc-code", "doc-doc", "mean"] = "doc-code"
+    mode: Mode = "doc-code"
     """What is compared with the docstring: the code (paper), the docstring of the other function, or both.
     A function without docstring is compared by its code in every mode. With its own docstring a docstring has
     the largest similarity, so `doc-doc` puts right pairs above all others."""
@@ -49,7 +51,7 @@ class LabelConfig:
         """Raise RecipeError for a value that cannot be honoured."""
         if not self.teachers:
             raise RecipeError("label.teachers is empty; name one teacher or more.")
-        if self.mode not in ("doc-code", "doc-doc", "mean"):
+        if self.mode not in MODES:
             raise RecipeError(f"label.mode is {self.mode!r}; give doc-code, doc-doc or mean.")
 
 

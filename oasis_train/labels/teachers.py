@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,12 @@ _SPEED_OPTIONS = frozenset(
 """Options of an endpoint that do not change its vectors."""
 
 
+Mode = Literal["doc-code", "doc-doc", "mean"]
+"""What is compared with a docstring: a function's code, its docstring, or both."""
+
+MODES: tuple[Mode, ...] = get_args(Mode)
+
+
 @dataclass(frozen=True, slots=True)
 class TeacherConfig:
     """One teacher."""
@@ -48,7 +54,7 @@ class TeacherConfig:
     """URL, model (the paper's: text-embedding-3-large) and limits; the key is in the environment only."""
     weight: float = 1.0
     """Share of this teacher in the mean of several."""
-    mode: Literal["", "doc-code", "doc-doc", "mean"] = ""
+    mode: Mode | Literal[""] = ""
     """What it compares with the docstring, where not `label.mode`: a model of English knows descriptions
     better than code."""
 
@@ -59,7 +65,7 @@ class TeacherConfig:
                 'A teacher needs either a model folder or model = "endpoint" with a table "endpoint" of url '
                 "and model."
             )
-        if self.mode not in ("", "doc-code", "doc-doc", "mean"):
+        if self.mode not in ("", *MODES):
             raise RecipeError(
                 f"The mode of teacher {self.model} is {self.mode!r}; give doc-code, doc-doc or mean, or none."
             )

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from oasis_search.encoder.tokens import TokenIds
 from oasis_search.syntax.words import identifiers
 from oasis_train.data import Function, Twin
+from oasis_train.errors import TrainingError
 from oasis_train.views.phrases import PHRASES
 
 Ints = NDArray[np.int64]
@@ -118,7 +119,7 @@ class TwinBags:
 def build_twins(
     twins: Iterable[Twin], rows: Sequence[Function], vocabulary: Sequence[str], code_damping: float
 ) -> TwinBags:
-    """The twins of `rows`; raises ValueError when there is none."""
+    """The twins of `rows`; raises TrainingError when there is none."""
     token_ids = TokenIds(vocabulary)
     place = {row.id: index for index, row in enumerate(rows)}
     found: list[int] = []
@@ -129,7 +130,10 @@ def build_twins(
                 found.append(place[twin.function])
                 yield _count(twin.text, token_ids)
 
-    text = _bags(counts(), code_damping)
+    found_counts = list(counts())
+    if not found_counts:
+        raise TrainingError("No twin is of the functions to train on. Run the stage twins again.")
+    text = _bags(found_counts, code_damping)
     keys = [hash(text.ids[a:b].tobytes()) for a, b in _ranges(text)]
     return TwinBags(text, np.array(found, dtype=np.int64), np.array(keys, dtype=np.int64))
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from oasis_search.syntax import split_identifier
+from oasis_train.corpus.documentation import sentences
 from oasis_train.data import Function
 from oasis_train.views.phrases import QUESTIONS, STOP_WORDS
 
@@ -17,7 +18,6 @@ Form = Literal["full", "first", "words", "name"]
 FORMS: tuple[Form, ...] = ("full", "first", "words", "name")
 """All of the documentation; its first sentence; the words of that sentence that say something; the name."""
 
-_SENTENCE_END = re.compile(r"(?<=[a-z0-9)\]'\"][.!?])\s+(?=[A-Z(`*])")
 _WORD = re.compile(r"[A-Za-z0-9_.+#-]*[A-Za-z0-9_+#]")
 _ES = re.compile(r"(?:ch|sh|ss|x|zz|o)es$")
 _NO_VERB = frozenset(("this", "does", "always", "class", "axis", "alias", "status", "address", "access"))
@@ -64,7 +64,7 @@ def first_sentence(text: str) -> str:
     >>> first_sentence("Sorts the list. It is stable.")
     'Sorts the list.'
     """
-    return _SENTENCE_END.split(text.strip(), 1)[0]
+    return sentences(text.strip())[0]
 
 
 def search_words(text: str) -> str:

@@ -29,7 +29,8 @@ from oasis_train.refine.structure import NOT_COMPUTED
 from oasis_train.views.queries import QueryShares, draw_query, first_sentence
 from oasis_train.views.rename import rename_identifiers
 
-_COMMENT = {"python": "# ", "ruby": "# ", "php": "// "}
+_COMMENT = {"python": "# ", "ruby": "# "}
+"""Before a line of documentation; `// ` in the other languages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +90,9 @@ def draw_views(
         texts = {row.function: row.text for row in rows if row.function in asked_for}
         views = ShardedTable(partial / "functions", Function), ShardedTable(partial / "docstrings", Docstring)
         forms: dict[str, int] = {}
-        total, done = len(ShardedTable(corpus / "functions", Function)), 0
-        for shard, path in enumerate(ShardedTable(corpus / "functions", Function).paths()):
+        functions = ShardedTable(corpus / "functions", Function)
+        total, done = len(functions), 0
+        for shard, path in enumerate(functions.paths()):
             codes, asked = [], []
             for function in read_rows(path, Function):
                 done += 1

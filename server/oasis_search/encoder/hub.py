@@ -43,6 +43,11 @@ PACKAGE = "package:"
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
+def is_short_name(name: str) -> bool:
+    """Whether this names a model whatever folders there are: an alias, or `package:NAME`."""
+    return name.lower() in ALIASES or name.startswith(PACKAGE)
+
+
 def locate(name: str, *, download: bool = False) -> Path:
     """The folder of the model `name`: an alias, `owner/name` on the hub, `package:NAME`, or a path.
 

@@ -31,7 +31,7 @@ def kind_of(name_or_folder: str | Path) -> Kind:
     """
     if str(name_or_folder) == ENDPOINT:
         return "endpoint"
-    if _is_alias(name_or_folder):
+    if _is_short_name(name_or_folder):
         return "transformer"
     folder = shipped_models().get(str(name_or_folder)) or Path(name_or_folder)
     if not (folder / MANIFEST_NAME).is_file():
@@ -82,12 +82,12 @@ def load(
                 )
             return connect_endpoint(EndpointOptions(**endpoint), memory=memory_folder() / "endpoints")
         case "transformer":
-            from oasis_search.encoder.hub import ALIASES, PACKAGE, locate
+            from oasis_search.encoder.hub import ALIASES, locate
             from oasis_search.encoder.transformer import load_transformer
 
             folder, name = Path(name_or_folder), str(name_or_folder)
-            if _is_alias(name) or not folder.is_dir():
-                if "/" not in name and not _is_alias(name) and not name.startswith(PACKAGE):
+            if _is_short_name(name) or not folder.is_dir():
+                if "/" not in name and not _is_short_name(name):
                     known = ", ".join((*shipped_models(), *ALIASES, ENDPOINT))
                     raise ModelFolderError(
                         f"There is no model {name!r}: it is no folder and none of {known}. "
@@ -97,8 +97,8 @@ def load(
             return load_transformer(folder, device=device, threads=threads, truncate_dim=dimensions or None)
 
 
-def _is_alias(name: str | Path) -> bool:
+def _is_short_name(name: str | Path) -> bool:
     """Whether this is a short name of a released model, which a folder of that name must not shadow."""
-    from oasis_search.encoder.hub import ALIASES
+    from oasis_search.encoder.hub import is_short_name
 
-    return isinstance(name, str) and name.lower() in ALIASES
+    return isinstance(name, str) and is_short_name(name)

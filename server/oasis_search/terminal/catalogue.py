@@ -12,7 +12,7 @@ from typing import Any
 
 from oasis_search.encoder import read_manifest, shipped_models
 from oasis_search.encoder.folder import MANIFEST_NAME
-from oasis_search.encoder.hub import ALIASES, PACKAGE, locate
+from oasis_search.encoder.hub import ALIASES, is_short_name, locate
 from oasis_search.encoder.layout import Layout, read_layout
 from oasis_search.encoder.load import ENDPOINT
 from oasis_search.encoder.modules import MODULES_NAME
@@ -68,8 +68,7 @@ def locate_model(typed: str, *, download: bool = False) -> Path:
             return folder.absolute()
     except (OSError, RuntimeError, ValueError):
         pass  # It is no path, which the next lines say.
-    is_known = typed.lower() in ALIASES or typed.startswith(PACKAGE)
-    if not is_known and not re.fullmatch(r"[\w.-]+/[\w.-]+", typed):
+    if not is_short_name(typed) and not re.fullmatch(r"[\w.-]+/[\w.-]+", typed):
         raise SettingError(
             f"There is no model {typed!r}: it is no folder. The package ships "
             f"{', '.join(shipped) or 'none'}; others are {', '.join(ALIASES)} and names on the hub, as "
