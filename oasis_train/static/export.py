@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oasis_search.encoder.folder import Manifest, record_files, write_manifest
+from oasis_search.encoder.head import Head, pack_heads
 from oasis_search.encoder.protocol import Role, Vectors
-from oasis_search.encoder.static import ROLES, SCALES_NAME, VOCABULARY_NAME, WEIGHTS_NAME
+from oasis_search.encoder.static import HEAD_NAME, ROLES, SCALES_NAME, VOCABULARY_NAME, WEIGHTS_NAME
 
 
 def export_static(
@@ -26,10 +27,12 @@ def export_static(
     damping: Mapping[Role, float],
     licence: str,
     training: Mapping[str, Any],
+    heads: Mapping[Role, Head] | None = None,
 ) -> Manifest:
     """Write a folder of kind `static`.
 
-    `table` (tokens, dim) holds the vector of each token; `role_weights[role]` (tokens,) multiplies it.
+    `table` (tokens, dim) holds the vector of each token; `role_weights[role]` (tokens,) multiplies it;
+    `heads` are the layers behind the sum, for all roles or none.
     """
     if len(vocabulary) != len(table) or any(len(w) != len(table) for w in role_weights.values()):
         raise ValueError(f"{len(vocabulary)} words, {len(table)} rows and the role weights must be as many.")
@@ -39,11 +42,15 @@ def export_static(
     (folder / VOCABULARY_NAME).write_text("".join(f"{word}\n" for word in vocabulary), encoding="utf-8")
     np.save(folder / WEIGHTS_NAME, rows)
     np.save(folder / SCALES_NAME, scales)
+    names = [VOCABULARY_NAME, WEIGHTS_NAME, SCALES_NAME]
+    if heads:
+        np.savez(folder / HEAD_NAME, **pack_heads(heads))  # type: ignore[arg-type]
+        names.append(HEAD_NAME)
     manifest = Manifest(
         kind="static",
         name=name,
         dim=table.shape[1],
-        files=record_files(folder, [VOCABULARY_NAME, WEIGHTS_NAME, SCALES_NAME]),
+        files=record_files(folder, names),
         options={"damping": {role: float(damping[role]) for role in ROLES}},
         licence=licence,
         training=training,

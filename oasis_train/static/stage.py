@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from oasis_search.encoder import load
+from oasis_search.encoder.head import pack_heads
 from oasis_train.data import (
     Docstring,
     Function,
@@ -66,6 +67,11 @@ def train_table(
     stage `twins`, needed where twins have one. A kill costs
     minutes: the stage starts again, and gives the same table.
     """
+    if config.hidden and config.language_directions:
+        raise TrainingError(
+            "static.language_directions changes the table behind the layers that static.hidden trains on it. "
+            "Set one of them to 0."
+        )
     inputs = {
         "corpus": StageFolder(corpus).digest,
         "docstrings": StageFolder(docstrings).digest,
@@ -119,7 +125,7 @@ def _train(
         )
     frequencies = np.array([counts[word] for word in vocabulary], dtype=np.int64)
     table = initial_table(vocabulary, frequencies, config.dim, config.initial, config.seed)
-    model = StaticModel(table)
+    model = StaticModel(table, config.hidden)
     views = build_views(rows, vocabulary, config.code_damping)
     labelled = _labelled_rows(refine, rows) if config.weights[1] else None
     taught = None
@@ -147,12 +153,8 @@ def _train(
         means = train_static(views, model, config, labelled, taught, alike, on_step)
     query = model.log_query.detach().exp().numpy()
     trained = without_languages(model.rows.detach().numpy(), views, config.language_directions, config.seed)
-    np.savez(
-        partial / CHECKPOINT_NAME,
-        vocabulary=np.array(vocabulary),
-        table=trained,
-        query=query,
-    )
+    arrays = {"vocabulary": np.array(vocabulary), "table": trained, "query": query}
+    np.savez(partial / CHECKPOINT_NAME, **arrays, **pack_heads(model.heads()))  # type: ignore[arg-type]
     facts = {
         "rows": len(views.documented),
         "languages": StageFolder(corpus).manifest()["facts"].get("languages", {}),
@@ -169,6 +171,7 @@ def _train(
         damping={"code": config.code_damping, "query": 1.0},
         licence=licence,
         training=facts,
+        heads=model.heads(),
     )
     stages = {"corpus": corpus, "docstrings": docstrings, "refine": refine}
     card = model_card(

@@ -14,13 +14,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from oasis_search.encoder.protocol import Vectors
+from oasis_search.encoder.head import Head, quantise_head
+from oasis_search.encoder.protocol import Role, Vectors
+from oasis_search.encoder.static import ROLES
 from oasis_train.data.vectors import VectorTable
 from oasis_train.losses import cosent_loss, info_nce_loss
 from oasis_train.losses.distillation import distillation_loss
 from oasis_train.static.initial import InitialConfig
 from oasis_train.static.views import Bags, Ints, TwinBags, Views
 from oasis_train.views.phrases import PHRASES
+
+LAYER_RATE = 0.5
+"""Learning rate of the layers, as a share of the table's: all texts pass through them."""
 
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float32]
@@ -58,6 +63,8 @@ class StaticConfig:
     """Weight of telling each code's twin from other codes."""
     twin_batch: int = 512
     """Twins of a step."""
+    hidden: int = 0
+    """Width of the layer behind the sum (encoder/head.py), one for each role; 0 for none."""
     language_directions: int = 0
     """Directions that tell languages apart which the finished table loses (languages.py)."""
     seed: int = 3407
@@ -94,14 +101,60 @@ class StepLosses:
     twins: float
 
 
+class Layer(nn.Module):
+    """What `oasis_search.encoder.head.Head` computes, before its last normalisation."""
+
+    def __init__(self, dim: int, hidden: int) -> None:
+        """Start as a layer that adds nothing."""
+        super().__init__()
+        self.inner = nn.Linear(dim, hidden)
+        self.outer = nn.Linear(hidden, dim, bias=False)
+        nn.init.zeros_(self.outer.weight)
+
+    def forward(self, sums: Tensor) -> Tensor:
+        """(n, dim) to (n, dim)."""
+        vectors = nn.functional.normalize(sums, dim=1)
+        found: Tensor = vectors + self.outer(torch.relu(self.inner(vectors)))
+        return found
+
+    def export(self) -> Head:
+        """The layer as the encoder has it."""
+        return quantise_head(
+            self.inner.weight.detach().numpy().T,
+            self.inner.bias.detach().numpy(),
+            self.outer.weight.detach().numpy().T,
+        )
+
+
 class StaticModel(nn.Module):
     """The table, whose rows carry their weight in code as their length, and query weights per token."""
 
-    def __init__(self, table: Vectors) -> None:
-        """Start from `table` (tokens, dim) and equal weights in both roles."""
+    def __init__(self, table: Vectors, hidden: int = 0) -> None:
+        """Start from `table` (tokens, dim), equal weights in both roles, and layers that add nothing."""
         super().__init__()
         self.rows = nn.Parameter(torch.from_numpy(table.copy()))
         self.log_query = nn.Parameter(torch.zeros(len(table)))
+        roles = ROLES if hidden else ()
+        self.layers = nn.ModuleDict({role: Layer(table.shape[1], hidden) for role in roles})
+
+    def encode_codes(self, ids: Tensor, weights: Tensor, offsets: Tensor) -> Tensor:
+        """(bags, dim) vectors of codes, not normalised."""
+        return self._behind("code", self.sum_codes(ids, weights, offsets))
+
+    def encode_queries(self, ids: Tensor, weights: Tensor, offsets: Tensor) -> Tensor:
+        """The same of queries."""
+        return self._behind("query", self.sum_queries(ids, weights, offsets))
+
+    def heads(self) -> dict[Role, Head]:
+        """The layers by role as the encoder has them; empty without any."""
+        found = {role: self.layers[role] for role in ROLES if role in self.layers}
+        return {role: layer.export() for role, layer in found.items() if isinstance(layer, Layer)}
+
+    def _behind(self, role: Role, sums: Tensor) -> Tensor:
+        if role not in self.layers:
+            return sums
+        found: Tensor = self.layers[role](sums)
+        return found
 
     def sum_codes(self, ids: Tensor, weights: Tensor, offsets: Tensor) -> Tensor:
         """(bags, dim) weighted sums in the code role, not normalised."""
@@ -148,6 +201,7 @@ def train_static(
         [
             {"params": [model.rows], "lr": config.learning_rate},
             {"params": [model.log_query], "lr": 5 * config.learning_rate},
+            {"params": [*model.layers.parameters()], "lr": LAYER_RATE * config.learning_rate},
         ],
         fused=True,
     )
@@ -187,8 +241,8 @@ def train_static(
 
 def order_loss(views: Views, model: StaticModel, labelled: LabelledRows, drawn: Ints, scale: float) -> Tensor:
     """CoSENT of the pairs numbered `drawn`: all documentation against the whole code, as it is served."""
-    queries = model.sum_queries(*_tensors(views.full.take(labelled.doc[drawn])))
-    codes = model.sum_codes(*_tensors(views.code.take(labelled.code[drawn])))
+    queries = model.encode_queries(*_tensors(views.full.take(labelled.doc[drawn])))
+    codes = model.encode_codes(*_tensors(views.code.take(labelled.code[drawn])))
     scores = nn.functional.cosine_similarity(queries, codes)
     return cosent_loss(scores, torch.from_numpy(labelled.label[drawn]), scale=scale)
 
@@ -199,8 +253,8 @@ def twin_loss(views: Views, model: StaticModel, twins: TwinBags, drawn: Ints, te
     So a code must be nearer to its twin in another language than to others of its own.
     """
     rows = twins.row[drawn]
-    texts = model.sum_codes(*_tensors(twins.text.take(drawn)))
-    codes = model.sum_codes(*_tensors(views.code_without_name.take(rows)))
+    texts = model.encode_codes(*_tensors(twins.text.take(drawn)))
+    codes = model.encode_codes(*_tensors(views.code_without_name.take(rows)))
     vectors = nn.functional.normalize(torch.cat((texts, codes)), dim=1)
     n = len(drawn)
     scores = vectors @ vectors.T / temperature  # (2n, 2n)
@@ -244,13 +298,13 @@ def batches(
 def embed_batch(views: Views, model: StaticModel, batch: Batch) -> tuple[Tensor, Tensor]:
     """(queries, codes), both (rows, dim), of what `batch` shows of its rows."""
     rows = batch.rows
-    queries = model.sum_queries(*_join(len(rows), [
+    queries = model.encode_queries(*_join(len(rows), [
         (views.first, rows, batch.view == 0),
         (views.full, rows, batch.view == 1),
         (views.name, rows, batch.view == 2),
         (views.phrases, batch.phrase, batch.phrase >= 0),
     ]))  # fmt: skip
-    codes = model.sum_codes(*_join(len(rows), [
+    codes = model.encode_codes(*_join(len(rows), [
         (views.code, rows, batch.view != 2),
         (views.code_without_name, rows, batch.view == 2),
         (views.rest, rows, batch.with_rest),

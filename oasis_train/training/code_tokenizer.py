@@ -1,4 +1,4 @@
-"""A BERT's tokenizer made fit for code: identifiers split, brackets dropped, frequent words whole.
+"""A BERT's tokenizer made fit for code: identifiers split, signs dropped, frequent words whole.
 
 WordPiece cuts `parseHTTPDate(s)` into pieces that mean nothing and spends two of three tokens of code on
 punctuation. Here identifiers are cut where a reader would cut them, only arithmetic keeps its signs, and
@@ -17,21 +17,35 @@ from oasis_search.encoder.json_files import read_object
 from oasis_train.errors import TrainingError
 from oasis_train.training.template import TOKENIZER_FILES
 
-_REPLACEMENTS = (
+_SPLIT = (
     (r"\n\s*\*+/?", "\n"),  # the left edge of a block comment
     (r"(?<=[a-z0-9])(?=[A-Z])", " "),
     (r"(?<=[A-Z])(?=[A-Z][a-z])", " "),
     (r"_+", " "),
+)
+
+_WITHOUT_SIGNS = (
+    *_SPLIT,
     # All signs but arithmetic between blanks, and those of C#, F# and C++.
     (r"(?!(?<=\s)[-+*/%^|&](?=[\s=]))(?!(?<=\b[cCfF])#)(?!(?<=\b[cC])\+\+)(?!(?<=\b[cC]\+)\+)[^\w\s]", " "),
+)
+
+_WITH_SIGNS = (
+    *_SPLIT,
+    (r"[{};]|\(\)", " "),  # they end and enclose, and say nothing more
+    (r"([^\w\s])(?=\1\1)", ""),  # rulers, triple quotes: two of a run stay
 )
 
 LEAST_COUNT = 20
 """A rarer word gets no entry of its own."""
 
 
-def write_code_backbone(folder: Path, backbone: Path, texts: Iterable[str], words: int) -> None:
+def write_code_backbone(
+    folder: Path, backbone: Path, texts: Iterable[str], words: int, *, signs: bool = False
+) -> None:
     """Copy `backbone` to `folder` with such a tokenizer and up to `words` new words of `texts`.
+
+    `signs` keeps the punctuation that says something: three tokens where two would be.
 
     Raises TrainingError for a tokenizer that is not lower-casing WordPiece, which alone is understood.
     """
@@ -54,7 +68,10 @@ def write_code_backbone(folder: Path, backbone: Path, texts: Iterable[str], word
         )
     facts["normalizer"] = {
         "type": "Sequence",
-        "normalizers": [*map(_replacement, _REPLACEMENTS), facts["normalizer"]],
+        "normalizers": [
+            *map(_replacement, _WITH_SIGNS if signs else _WITHOUT_SIGNS),
+            facts["normalizer"],
+        ],
     }
     old = Tokenizer.from_str(json.dumps(facts))
     old.no_padding()

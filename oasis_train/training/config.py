@@ -45,10 +45,11 @@ class TrainConfig:
     """Length of its vectors; four heads, inner layers four times as wide."""
     random_vocabulary: int = 4000
     """Tokens of its vocabulary."""
-    tokenizer: Literal["backbone", "code"] = "backbone"
-    """`code`: one that splits identifiers, drops most punctuation and learns words (a BERT's only)."""
+    tokenizer: Literal["backbone", "code", "code-signs"] = "backbone"
+    """`code`: one that splits identifiers, drops punctuation and learns words (a BERT's only); `code-signs`
+    keeps the punctuation that says something."""
     tokenizer_words: int = 2500
-    """Words that `code` learns at most; never more than the vocabulary has unused entries."""
+    """Words that these learn at most; never more than the vocabulary has unused entries."""
     pooling: Pooling = "lasttoken"
     """How token vectors become one (paper: the last token)."""
     padding_side: Literal["", "left", "right"] = ""

@@ -199,9 +199,11 @@ class _Run:
             return locate_backbone(self.config.backbone)
         folder = partial / _MADE
         if self.accelerator.is_main_process:
-            if self.config.tokenizer == "code" and not (folder / "model.safetensors").is_file():
+            if self.config.tokenizer != "backbone" and not (folder / "model.safetensors").is_file():
                 start = locate_backbone(self.config.backbone)
-                write_code_backbone(folder, start, self._sample_texts(), self.config.tokenizer_words)
+                signs = self.config.tokenizer == "code-signs"
+                texts = self._sample_texts()
+                write_code_backbone(folder, start, texts, self.config.tokenizer_words, signs=signs)
             elif self.config.tokenizer == "backbone":
                 write_random_backbone(folder, self._sample_texts(), self.config)
         self.accelerator.wait_for_everyone()

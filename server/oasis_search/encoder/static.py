@@ -5,8 +5,8 @@ the text: `encode_counts`. The vector of a bag is
 
     normalise( sum over tokens t of  tf(t) ** damping  *  scale[role, t]  *  weights[t] )
 
-with int8 `weights` that stay memory-mapped and a learned `scale` per token and role. Deliberately no order,
-no attention, no torch.
+with int8 `weights` that stay memory-mapped and a learned `scale` per token and role; a model may put a layer
+behind it (head.py). Deliberately no order, no attention, no torch.
 """
 
 from collections import Counter
@@ -14,11 +14,13 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oasis_search.encoder.folder import Manifest, read_manifest
+from oasis_search.encoder.head import Head, unpack_heads
 from oasis_search.encoder.protocol import Encoder, Role, Vectors
 from oasis_search.encoder.tokens import TOKEN_ID_BYTES, TokenIds
 from oasis_search.errors import ModelFolderError
@@ -27,6 +29,9 @@ from oasis_search.syntax.words import identifiers
 VOCABULARY_NAME = "vocabulary.txt"
 WEIGHTS_NAME = "weights.npy"
 SCALES_NAME = "scales.npy"
+HEAD_NAME = "head.npz"
+"""Only in models that have a layer behind the sum."""
+
 ROLES: tuple[Role, ...] = ("code", "query")
 """Order of the rows of `scales.npy`."""
 
@@ -56,13 +61,15 @@ class StaticEncoder:
         vocabulary: Sequence[str],
         weights: NDArray[np.int8],
         scales: NDArray[np.float32],
+        heads: Mapping[Role, Head] | None = None,
     ) -> None:
-        """`weights`: (tokens, dim); `scales`: (2, tokens), rows in the order of `ROLES`."""
+        """`weights`: (tokens, dim); `scales`: (2, tokens), rows in the order of `ROLES`; `heads` by role."""
         self._manifest = manifest
         self._fingerprint = manifest.fingerprint
         self._token_ids = TokenIds(vocabulary)
         self._weights = np.asarray(weights)  # still mapped, without the overhead of the memmap class
         self._scales = scales
+        self._heads = heads or {}
         self._damping = {role: float(manifest.options["damping"][role]) for role in ROLES}
 
     @property
@@ -97,7 +104,8 @@ class StaticEncoder:
             self._sum_block(bags[start : start + BLOCK], role, vectors[start : start + BLOCK])
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         np.divide(vectors, norms, out=vectors, where=norms > 0)
-        return vectors
+        head = self._heads.get(role)
+        return head.apply(vectors) if head else vectors
 
     def _sum_block(self, bags: Sequence[Mapping[str, int]], role: Role, out: Vectors) -> None:
         bag_index, token, value = self._weighted_tokens(bags, role)
@@ -151,7 +159,18 @@ def load_static(folder: Path) -> StaticEncoder:
     vocabulary = (folder / VOCABULARY_NAME).read_text(encoding="utf-8").splitlines()
     weights = _load_array(folder / WEIGHTS_NAME, np.int8, (len(vocabulary), manifest.dim), mmap=True)
     scales = _load_array(folder / SCALES_NAME, np.float32, (len(ROLES), len(vocabulary)), mmap=False)
-    return StaticEncoder(manifest, vocabulary, weights, scales)
+    heads = _load_heads(folder / HEAD_NAME, manifest.dim) if HEAD_NAME in manifest.files else None
+    return StaticEncoder(manifest, vocabulary, weights, scales, heads)
+
+
+def _load_heads(path: Path, dim: int) -> dict[Role, Head]:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return unpack_heads(dict(arrays), ROLES, dim)
+    except (OSError, ValueError, BadZipFile) as error:
+        raise ModelFolderError(
+            f"{path} cannot be read ({error}). Export or install the model again."
+        ) from error
 
 
 def _load_array(path: Path, dtype: type, shape: tuple[int, int], *, mmap: bool) -> NDArray[Any]:

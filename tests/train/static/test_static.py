@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from oasis_search.encoder.protocol import Vectors
-from oasis_search.encoder.static import load_static
+from oasis_search.encoder.protocol import Role, Vectors
+from oasis_search.encoder.static import ROLES, load_static
 from oasis_train.data import Function, Twin, row_id
 from oasis_train.static.export import export_static, quantise
 from oasis_train.static.initial import frequency_weights, reduce_vectors
@@ -84,6 +84,48 @@ def test_model_computes_what_the_exported_encoder_computes(tmp_path: Path) -> No
         expected = torch.nn.functional.normalize(trained, dim=1).detach().numpy()
         served = encoder.encode(texts, role="code" if role == "code" else "query")
         np.testing.assert_allclose(served, expected, atol=0.02)  # int8 rows
+
+
+def test_model_with_layers_computes_what_the_exported_encoder_computes(tmp_path: Path) -> None:
+    vocabulary = build_vocabulary(count_words(ROWS), 100, min_count=1)
+    table = np.random.default_rng(1).normal(size=(len(vocabulary), 16)).astype(np.float32)
+    torch.manual_seed(1)
+    model = StaticModel(table, hidden=24)
+    views = build_views(ROWS, vocabulary, code_damping=0.5)
+    both = np.arange(len(ROWS))
+
+    def trained(role: Role) -> Vectors:
+        bags, encode = (
+            (views.code, model.encode_codes) if role == "code" else (views.full, model.encode_queries)
+        )
+        ids, weights, lengths = bags.take(both)
+        offsets = torch.from_numpy(np.cumsum(lengths) - lengths)
+        vectors = encode(torch.from_numpy(ids), torch.from_numpy(weights), offsets)
+        found: Vectors = torch.nn.functional.normalize(vectors, dim=1).detach().numpy()
+        return found
+
+    plain = trained("code")
+    with torch.no_grad():
+        for name, parameter in model.layers.named_parameters():
+            if name.endswith("outer.weight"):
+                parameter.normal_(std=0.5)
+    assert np.abs(trained("code") - plain).max() > 0.1  # it starts as a layer that adds nothing
+    export_static(
+        tmp_path,
+        vocabulary,
+        table,
+        {role: np.ones(len(vocabulary), dtype=np.float32) for role in ROLES},
+        name="small",
+        damping={"code": 0.5, "query": 1.0},
+        licence="Apache-2.0",
+        training={},
+        heads=model.heads(),
+    )
+    encoder = load_static(tmp_path)
+    codes = encoder.encode([row.code for row in ROWS], role="code")
+    queries = encoder.encode([row.doc for row in ROWS], role="query")
+    np.testing.assert_allclose(codes, trained("code"), atol=0.03)  # 8 bits
+    np.testing.assert_allclose(queries, trained("query"), atol=0.03)
 
 
 def test_name_view_hides_the_name_from_the_code() -> None:

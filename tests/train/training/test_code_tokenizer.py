@@ -44,6 +44,13 @@ def test_identifiers_are_split_and_only_arithmetic_keeps_its_signs(backbone: Pat
     assert len(tokens(backbone, CODE)) > 1.6 * len(expected.split())
 
 
+def test_signs_that_say_something_can_be_kept(backbone: Path, tmp_path: Path) -> None:
+    write_code_backbone(tmp_path / "signs", backbone, [CODE], words=0, signs=True)
+    text = 'void setUp() { """x"""; a[i] = -1; } // ---------- done'
+    expected = 'void set up " " x " " a [ i ] = - 1 / / - - done'
+    assert tokens(tmp_path / "signs", text) == expected.split()
+
+
 def test_a_question_is_read_as_before(backbone: Path, changed: Path) -> None:
     text = "how to sort a list of dictionaries by value"
     assert tokens(changed, text) == tokens(backbone, text)
