@@ -38,6 +38,9 @@ class CorpusConfig:
     documented_only: bool = False
     """Whether functions without usable documentation are left out; else they serve as negatives, and an LLM
     may describe them."""
+    guides: bool = False
+    """Whether examples in guides (Markdown, reStructuredText) are taken too, described by the words before
+    them; they stand in the table as functions whose name is the heading."""
     exclude_repositories: Path | None = None
     """File with a line `owner/name` per repository that must be left out."""
     exclude_suites: tuple[Path, ...] = ()

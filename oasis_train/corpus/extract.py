@@ -18,6 +18,7 @@ from oasis_train.corpus.duplicates import N_PERMUTATIONS, signature
 from oasis_train.corpus.exclusion import RepositoryFilter
 from oasis_train.corpus.filters import PathFilter, content_reason
 from oasis_train.corpus.functions import Definition, FileError, definitions_of_file
+from oasis_train.corpus.guides import examples_of_guide, is_guide
 from oasis_train.corpus.licences import is_allowed, is_licence_file, licence_of, licence_of_header
 from oasis_train.corpus.sources import Repository
 from oasis_train.corpus.trees import Entry, Tree
@@ -52,6 +53,7 @@ class Extractor:
     def __init__(self, config: CorpusConfig, languages: frozenset[str], excluded: RepositoryFilter) -> None:
         """`languages`: names of the language table that are read."""
         self._config = config
+        self._languages = languages
         self._paths = PathFilter(languages, config.leave_out, excluded)
 
     def extract(self, repository: Repository, split: str) -> Extract:
@@ -82,10 +84,12 @@ class Extractor:
                 extract.left_out[reason] += 1
                 continue
             try:
-                found = definitions_of_file(entry.path, data, self._config.max_code_characters)
+                read = examples_of_guide if is_guide(entry.path) else definitions_of_file
+                found = read(entry.path, data, self._config.max_code_characters)
             except FileError as error:
                 extract.add_problem(entry.path, error.reason, str(error))
                 continue
+            found = [item for item in found if item.language in self._languages]
             licences[entry.path] = licence
             imports[entry.path] = import_words(data.decode("utf-8", "replace")) if found else frozenset()
             definitions += [item for item in found if self._is_kept(item, extract)]
@@ -97,7 +101,7 @@ class Extractor:
         """The source files that are read, sorted by path."""
         wanted = []
         for entry in entries:
-            if not self._paths.is_source(entry.path):
+            if not (self._paths.is_source(entry.path) or (self._config.guides and is_guide(entry.path))):
                 continue
             if reason := self._paths.reason(entry.path):
                 extract.left_out[reason] += 1

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from oasis_search.syntax import terms
+from oasis_train.corpus.guides import is_guide
 from oasis_train.data import (
     Function,
     Pair,
@@ -45,6 +46,8 @@ class NegativeConfig:
     batch with all pairs of a group encodes no text for its negatives alone."""
     share: float = 1.0
     """Share of docstrings that get pairs at all, chosen by hash: a teacher's time may not suffice for all."""
+    guides_share: float = 1.0
+    """The same of the examples in guides (`corpus.guides`), which are few and nearer to what people ask."""
     hard_share: float = 0.0
     """Share of them that is chosen by the words they share with the docstring; the paper has 0."""
     seed: int = 3407
@@ -55,8 +58,11 @@ class NegativeConfig:
             raise RecipeError(f"negatives.k is {self.k}; give 0 or more.")
         if not 0 <= self.hard_share <= 1:
             raise RecipeError(f"negatives.hard_share is {self.hard_share}; give a share from 0 to 1.")
-        if not 0 < self.share <= 1:
-            raise RecipeError(f"negatives.share is {self.share}; give a share above 0, at most 1.")
+        for name in ("share", "guides_share"):
+            if not 0 < getattr(self, name) <= 1:
+                raise RecipeError(
+                    f"negatives.{name} is {getattr(self, name)}; give a share above 0, at most 1."
+                )
         if self.form not in ("random", "groups"):
             raise RecipeError(f"negatives.form is {self.form!r}; give random or groups.")
         if self.form == "groups" and self.hard_share:
@@ -91,7 +97,7 @@ def chunk_pairs(chunk: Chunk, config: NegativeConfig) -> Iterator[Pair]:
             row
             for row, function in enumerate(functions)
             if function.id in chunk.docstrings
-            and falls_in_share(config.share, f"share {config.seed}", function.id)
+            and falls_in_share(_share(function, config), f"share {config.seed}", function.id)
         ]
         if config.form == "groups":
             yield from _group_pairs([functions[row] for row in described], chunk.docstrings, config)
@@ -103,6 +109,10 @@ def chunk_pairs(chunk: Chunk, config: NegativeConfig) -> Iterator[Pair]:
             yield Pair(positive.id, positive.id, True)
             for negative in _choose(row, functions, chunk.docstrings, ranked.get(row, ()), n_hard, config):
                 yield Pair(positive.id, functions[negative].id, False)
+
+
+def _share(function: Function, config: NegativeConfig) -> float:
+    return config.guides_share if is_guide(function.path) else config.share
 
 
 def _group_pairs(

@@ -13,7 +13,7 @@ from oasis_search.errors import ModelFolderError, SettingError
 ENDPOINT = "endpoint"
 """The name that stands for the server that `endpoint` describes."""
 
-Kind = Literal["static", "onnx", "transformer", "endpoint"]
+Kind = Literal["static", "onnx", "joined", "transformer", "endpoint"]
 
 
 def shipped_models() -> dict[str, Path]:
@@ -41,9 +41,11 @@ def kind_of(name_or_folder: str | Path) -> Kind:
             return "static"
         case "onnx":
             return "onnx"
+        case "joined":
+            return "joined"
         case kind:
             raise ModelFolderError(
-                f"{folder} holds a model of kind {kind!r}; this version knows static and onnx. "
+                f"{folder} holds a model of kind {kind!r}; this version knows static, onnx and joined. "
                 "Update oasis-code-search."
             )
 
@@ -71,6 +73,11 @@ def load(
 
             folder = shipped_models().get(str(name_or_folder)) or Path(name_or_folder)
             return load_onnx(folder, threads=threads)
+        case "joined":
+            from oasis_search.encoder.joined import load_joined
+
+            folder = shipped_models().get(str(name_or_folder)) or Path(name_or_folder)
+            return load_joined(folder, threads=threads)
         case "endpoint":
             from oasis_search.encoder.content_hash import memory_folder
             from oasis_search.encoder.endpoint.encoder import connect_endpoint

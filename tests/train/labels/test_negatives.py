@@ -167,3 +167,18 @@ def test_a_share_of_the_docstrings_gets_pairs(form: Literal["random", "groups"])
     assert 0.3 < len(some) / len(everything) < 0.5
     with pytest.raises(RecipeError, match=r"negatives\.share is 0"):
         NegativeConfig(share=0)
+
+
+def test_examples_of_guides_have_a_share_of_their_own() -> None:
+    functions = [
+        replace(function, path="docs/a.rst") if number % 2 else function
+        for number, function in enumerate(FUNCTIONS.values())
+        if function.doc
+    ]
+    guides = {function.id for function in functions if function.path == "docs/a.rst"}
+    config = NegativeConfig(k=1, form="groups", share=0.01, guides_share=1.0)
+    chosen = {pair.docstring for pair in pairs_of(config, functions)}
+    assert guides <= chosen
+    assert len(chosen - guides) < 0.1 * len(guides)
+    with pytest.raises(RecipeError, match=r"negatives\.guides_share is 0"):
+        NegativeConfig(guides_share=0)
