@@ -7,6 +7,7 @@ and neither the choice of candidates nor the order of equal scores depends on wh
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,17 +159,17 @@ def _nearest_by_sign(
     """Rows of each segment, of those in its mask, whose signs differ least: `keep`, and all that tie."""
     query_signs = sign_bits(np.where(query_vector > 0, 1, -1).astype(np.int8)[None, :])[:, 0]
     borders = np.cumsum([0, *map(len, masks)])
-    distances = np.empty(borders[-1], np.uint8)
+    distances = np.empty(borders[-1], _distance_type(len(query_vector)))
+    far = int(np.iinfo(distances.dtype).max)
     for start, words, mask in zip(borders.tolist(), signs, masks, strict=False):
-        # Eight bits a distance: 256 of 256 signs would count as none, and a unit too many is no harm here.
         distance = distances[start : start + len(mask)]
         np.bitwise_count(words[0] ^ query_signs[0], out=distance)
         for word, query_word in zip(words[1:], query_signs[1:], strict=True):
             distance += np.bitwise_count(word ^ query_word)
         if not mask.all():
-            distance[~mask] = _FAR
+            distance[~mask] = far
     # The least bar that lets enough through; a histogram of all would take three times as long.
-    low, high = 0, _FAR - 1
+    low, high = 0, far - 1
     while low < high:
         bar = (low + high) // 2
         if np.count_nonzero(distances <= bar) >= keep:
@@ -181,5 +182,6 @@ def _nearest_by_sign(
     return [near[first:last] - start for first, last, start in zip(starts, starts[1:], borders, strict=False)]
 
 
-_FAR = 255
-"""Distance of rows that are out of the question."""
+def _distance_type(dim: int) -> type[np.unsignedinteger[Any]]:
+    """Eight bits a distance where they suffice: 256 of 256 count as none, and one too many does no harm."""
+    return np.uint8 if dim <= 256 else np.uint16

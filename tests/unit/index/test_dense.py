@@ -162,3 +162,18 @@ def test_promising_rows_hold_the_best_and_their_ties() -> None:
         wanted = np.flatnonzero((scores >= bar - np.float32(1e-5)) & (scores > 0))
         assert set(wanted.tolist()) <= set(rows.tolist())
         assert (scores[rows] > 0).all()
+
+
+def test_signs_of_long_vectors_are_counted_to_the_end() -> None:
+    rng = np.random.default_rng(3)
+    query = rng.standard_normal(640)
+    near, opposite = (
+        query + 0.7 * rng.standard_normal((50, 640)),
+        -query + rng.standard_normal((6000, 640)) / 9,
+    )
+    rows = np.concatenate([opposite, near])  # some 600 signs differ, which eight bits take for 90
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    file = IndexedFile("a.py", "python", b"", record_of(6050, 1), {"long": quantise(rows.astype(np.float32))})
+    vector = (query / np.linalg.norm(query)).astype(np.float32)
+    units, _ = nearest(Snapshot().apply(Delta(added=[file])), "long", vector, 50, exact_limit=100)
+    assert sorted(units.tolist()) == list(range(6000, 6050))
