@@ -61,6 +61,8 @@ def _run(arguments: argparse.Namespace) -> int:
             return EXIT_FOUND
         case "search":
             return EXIT_FOUND if verbs.search(arguments) else EXIT_NONE
+        case "similar":
+            return EXIT_FOUND if verbs.similar(arguments) else EXIT_NONE
         case "status":
             verbs.status(arguments.folder, as_json=arguments.json)
             return EXIT_FOUND

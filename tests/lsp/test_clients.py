@@ -35,6 +35,7 @@ async def test_capabilities_are_announced(editor: "Editor") -> None:
     assert capabilities.execute_command_provider is not None
     assert list(capabilities.execute_command_provider.commands) == [
         "oasis.search",
+        "oasis.similar",
         "oasis.status",
         "oasis.reindex",
         "oasis.pause",

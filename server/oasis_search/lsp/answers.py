@@ -5,7 +5,15 @@ from pathlib import Path, PurePosixPath
 
 from oasis_search.lsp import protocol
 from oasis_search.lsp.convert import range_of
-from oasis_search.workspace.status import Coverage, FolderStatus, FoundHit, ModelStatus, SearchAnswer
+from oasis_search.workspace.status import (
+    Coverage,
+    FolderStatus,
+    FoundHit,
+    ModelStatus,
+    SearchAnswer,
+    SimilarAnswer,
+    SimilarHit,
+)
 
 
 class Presenter:
@@ -19,6 +27,25 @@ class Presenter:
         """The answer on the wire, in the engine's order."""
         result: protocol.SearchResult = {
             "hits": [self._hit(found) for found in answer.hits],
+            "coverage": coverage(answer.coverage),
+            "model": answer.model,
+            "elapsedMs": round(answer.elapsed_ms, 3),
+            "snapshot": answer.snapshot,
+        }
+        if answer.message:
+            result["message"] = answer.message
+        return result
+
+    def similar_result(self, answer: SimilarAnswer) -> protocol.SimilarResult:
+        """The answer on the wire, in the engine's order."""
+
+        def hits(found: tuple[SimilarHit, ...]) -> list[protocol.SimilarHit]:
+            return [{**self._hit(hit.found), "level": hit.level} for hit in found]
+
+        result: protocol.SimilarResult = {
+            "hits": hits(answer.hits),
+            "copies": hits(answer.copies),
+            "origin": answer.origin,
             "coverage": coverage(answer.coverage),
             "model": answer.model,
             "elapsedMs": round(answer.elapsed_ms, 3),

@@ -5,6 +5,7 @@ functions; the only ones that do this arithmetic.
 """
 
 import os
+import re
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 from urllib.parse import quote_from_bytes, unquote_to_bytes
@@ -13,6 +14,8 @@ from oasis_search.lsp.protocol import Encoding, Position, Range
 
 if TYPE_CHECKING:
     from oasis_search.syntax.units import Span
+
+_LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
 def columns(text: str, encoding: Encoding) -> int:
@@ -37,6 +40,20 @@ def position_at(text: bytes, byte: int, line0: int, encoding: Encoding) -> Posit
     """The position of a byte offset of a UTF-8 text, whose 0-based line is known."""
     start = text.rfind(b"\n", 0, byte) + 1
     return {"line": line0, "character": columns(text[start:byte].decode("utf-8", "replace"), encoding)}
+
+
+def byte_at(text: bytes, position: Position, encoding: Encoding) -> int:
+    """The byte offset of a position in a UTF-8 text; beyond the end of a line or of the text: that end."""
+    start = 0
+    for _ in range(position["line"]):
+        end = _LINE_END.search(text, start)
+        if end is None:
+            return len(text)
+        start = end.end()
+    end = _LINE_END.search(text, start)
+    line = text[start : end.start() if end else len(text)].decode("utf-8", "replace")
+    before = line[: index_of_column(line, position["character"], encoding)]
+    return min(start + len(before.encode("utf-8")), len(text))
 
 
 def range_of(text: bytes, span: "Span", encoding: Encoding) -> Range:

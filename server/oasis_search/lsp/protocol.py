@@ -12,6 +12,7 @@ from typing import Annotated, Literal, NotRequired, TypedDict
 Encoding = Literal["utf-8", "utf-16", "utf-32"]
 
 SEARCH = "oasis/search"
+SIMILAR = "oasis/similar"
 STATUS = "oasis/status"
 STATUS_CHANGED = "oasis/statusChanged"
 
@@ -103,6 +104,52 @@ class SearchResult(TypedDict):
     message: NotRequired[
         Annotated[str, "a sentence when there is something to say, such as why nothing was found"]
     ]
+
+
+class TextDocument(TypedDict):
+    """A file, as the language server protocol names it."""
+
+    uri: str
+
+
+class SimilarParams(TypedDict):
+    """A piece of code, and what may be like it: a place, a range or a text."""
+
+    textDocument: NotRequired[Annotated[TextDocument, "the file that `position` or `range` is in"]]
+    position: NotRequired[Annotated[Position, "means the function around it"]]
+    range: NotRequired[
+        Annotated[Range, "a selection; one that says too little (half a token) means the function around it"]
+    ]
+    text: NotRequired[Annotated[str, "code that is in no file, instead of a place"]]
+    languageId: NotRequired[Annotated[str, "language of `text`, as editors call it"]]
+    limit: NotRequired[Annotated[int, "most hits wanted, 1 to 200; the setting `search.limit` when left out"]]
+    folder: NotRequired[Annotated[str, "URI of the one open workspace folder to search; all when left out"]]
+    languages: NotRequired[Annotated[list[str], "only these languages"]]
+    globs: NotRequired[Annotated[list[str], "only paths that match, as in `SearchParams`"]]
+    kinds: NotRequired[Annotated[list[str], "only these kinds of unit"]]
+
+
+class SimilarHit(SearchHit):
+    """One piece of code that is like the given one."""
+
+    level: Annotated[
+        str,
+        "`exact` (but for layout and comments), `renamed` (other names or literals), `edited`, or "
+        "`behaviour` (written anew)",
+    ]
+
+
+class SimilarResult(TypedDict):
+    """The answer, the nearest first; never the piece itself nor what lies around or inside it."""
+
+    hits: list[SimilarHit]
+    copies: Annotated[list[SimilarHit], "those of level `exact`"]
+    origin: Annotated[str, "what was compared: the name of a function, or `selection`"]
+    coverage: Coverage
+    model: Annotated[str, "which encoder ranked"]
+    elapsedMs: float
+    snapshot: int
+    message: NotRequired[Annotated[str, "a sentence when there is something to say"]]
 
 
 class FileProblem(TypedDict):
@@ -268,6 +315,58 @@ METHODS: tuple[Method, ...] = (
         },
     ),
     Method(
+        SIMILAR,
+        "request",
+        "client",
+        "Finds code that is like a given piece, across languages, and says how much of a copy each hit is. "
+        "Unsaved edits count on both sides.",
+        _ANNOUNCED,
+        SimilarParams,
+        SimilarResult,
+        (
+            Failure(
+                INVALID_PARAMS,
+                "InvalidParams",
+                "a value has the wrong type, the limit is out of range, no piece is named, or a parameter, "
+                "folder, language or kind is unknown; the message names it",
+            ),
+            _CANCELLED,
+            _FAILED,
+            _INTERNAL,
+        ),
+        {
+            "textDocument": {"uri": "file:///home/ada/engine/net/client.py"},
+            "position": {"line": 45, "character": 8},
+            "limit": 5,
+        },
+        {
+            "hits": [
+                {
+                    "uri": "file:///home/ada/engine/net/upload.py",
+                    "range": {"start": {"line": 12, "character": 0}, "end": {"line": 27, "character": 17}},
+                    "selectionRange": {
+                        "start": {"line": 12, "character": 4},
+                        "end": {"line": 12, "character": 19},
+                    },
+                    "name": "upload_patiently",
+                    "kind": "function",
+                    "language": "python",
+                    "score": 0.83,
+                    "probability": 0.83,
+                    "preview": "def upload_patiently(request):\n    ...",
+                    "reasons": [{"signal": "static", "detail": "similarity 0.83"}],
+                    "level": "edited",
+                }
+            ],
+            "copies": [],
+            "origin": "send_with_retry",
+            "coverage": _EXAMPLE_COVERAGE,
+            "model": "static",
+            "elapsedMs": 4.2,
+            "snapshot": 7,
+        },
+    ),
+    Method(
         STATUS,
         "request",
         "client",
@@ -297,6 +396,7 @@ METHODS: tuple[Method, ...] = (
 )
 
 SEARCH_COMMAND = "oasis.search"
+SIMILAR_COMMAND = "oasis.similar"
 STATUS_COMMAND = "oasis.status"
 REINDEX_COMMAND = "oasis.reindex"
 PAUSE_COMMAND = "oasis.pause"
@@ -309,6 +409,12 @@ COMMANDS: tuple[Command, ...] = (
         "`SearchResult`",
         "As `oasis/search`. To a client that ignores the results of commands (Helix) the first hit is also "
         "shown by `window/showDocument`.",
+    ),
+    Command(
+        SIMILAR_COMMAND,
+        "`[SimilarParams]`",
+        "`SimilarResult`",
+        "As `oasis/similar`. To a client that ignores the results of commands the first hit is also shown.",
     ),
     Command(STATUS_COMMAND, "none", "`StatusResult`", "As `oasis/status`."),
     Command(

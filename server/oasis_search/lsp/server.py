@@ -17,6 +17,7 @@ from oasis_search.lsp.features.folders import Folders
 from oasis_search.lsp.features.lifetime import Lifetime
 from oasis_search.lsp.features.progress import Progress
 from oasis_search.lsp.features.search import Search
+from oasis_search.lsp.features.similar import Similar
 from oasis_search.lsp.features.status import Status
 from oasis_search.lsp.features.symbols import Symbols
 from oasis_search.lsp.features.sync import Sync
@@ -41,6 +42,7 @@ class OasisServer(Connection):
         self.watching = Watching(self)
         self.folders = Folders(self)
         self.search = Search(self)
+        self.similar = Similar(self)
         self.lifetime = Lifetime(self)
         for register in (Sync, Symbols, Commands):
             register(self)

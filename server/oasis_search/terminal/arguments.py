@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +14,20 @@ from oasis_search.errors import SettingError, WorkspaceError
 from oasis_search.preferences import preferences_path, read_preferences
 from oasis_search.search.query import MAX_QUERY_CHARS, Filter
 from oasis_search.settings import Settings, parse_settings
-from oasis_search.syntax import KINDS, LANGUAGES, Kind, language_by_lsp_id
+from oasis_search.syntax import KINDS, LANGUAGES, Kind, language_by_lsp_id, language_by_name
+from oasis_search.syntax.languages import TEXT
 from oasis_search.terminal.catalogue import locate_model
 from oasis_search.terminal.text import shown_path
 from oasis_search.workspace.patterns import parse_patterns
+from oasis_search.workspace.resemblance import Pasted, Selected
 from oasis_search.workspace.session import default_cache_dir
 
 CACHE_VARIABLE = "OASIS_CACHE_DIR"
+
+MAX_PASTED_BYTES = 4 * 1024 * 1024
+"""Of code on stdin; encoders look at the beginning anyway."""
+
+_PIECE = re.compile(r"(?P<path>.+?):(?P<first>\d{1,9})(?:-(?P<last>\d{1,9}))?")
 
 
 def read_settings(model: str = "") -> Settings:
@@ -62,6 +70,38 @@ def read_query(text: str) -> str:
     if not text.strip():
         raise SettingError('The query is empty. Ask in words, as in: oasis search "open a file and lock it".')
     return text
+
+
+def read_piece(typed: str, language: str) -> Pasted | Selected:
+    """The piece of code that `FILE:LINE`, `FILE:LINE-LINE` or `-` (code on stdin) means."""
+    if typed == "-":
+        text = sys.stdin.buffer.read(MAX_PASTED_BYTES).decode(errors="replace")
+        known = language_by_name(_read_language(language)) if language else None
+        return Pasted(text, known or TEXT)
+    found = _PIECE.fullmatch(typed)
+    if found is None:
+        raise SettingError(
+            f"{typed!r} names no line. Give FILE:LINE or FILE:LINE-LINE, as in: oasis similar src/a.py:12."
+        )
+    path = Path(found["path"]).expanduser().absolute()
+    if not path.is_file():
+        raise WorkspaceError(f'There is no file "{found["path"]}".')
+    first = int(found["first"])
+    last = int(found["last"] or first)
+    if not 1 <= first <= last:
+        raise SettingError(f"{typed!r}: lines count from 1, and the last is not before the first.")
+
+    def locate(text: bytes) -> tuple[int, int]:
+        lines = text.split(b"\n")
+        if first > len(lines):
+            raise SettingError(f"{found['path']} has {len(lines)} lines, so there is no line {first}.")
+        start = sum(len(line) + 1 for line in lines[: first - 1])
+        if found["last"] is None:
+            indent = len(lines[first - 1]) - len(lines[first - 1].lstrip())
+            return start + indent, start + indent
+        return start, start + len(b"\n".join(lines[first - 1 : last]))
+
+    return Selected(path.resolve(), locate)
 
 
 def read_folder(typed: str) -> Path:

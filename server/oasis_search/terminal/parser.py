@@ -40,6 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
     _add_index(verbs)
     _add_search(verbs)
+    _add_similar(verbs)
     _add_status(verbs)
     _add_doctor(verbs)
     add_models(verbs)
@@ -89,6 +90,37 @@ def _add_search(verbs: Verbs) -> None:
     )
     parser.add_argument("query", metavar="QUERY", help="words, a name, or both; `-` reads it from stdin")
     add_folder(parser)
+    _add_restrictions(parser)
+    parser.add_argument("--model", metavar="M", default="", help="a shipped model's name or a model folder")
+    parser.add_argument("--explain", action="store_true", help="say why each hit stands where it does")
+    add_json(parser)
+
+
+def _add_similar(verbs: Verbs) -> None:
+    parser = add_verb(
+        verbs,
+        "similar",
+        "Find code that is like a given piece: copies, edited copies, and what does the same.",
+        "oasis similar src/net/client.py:120",
+        "oasis similar - ~/src/project --as go --json < snippet.go",
+        note="A line means the function around it; of a range of lines, what they hold. Every hit has\n"
+        "a level: exact, renamed, edited or behaviour. Indexes what is new in the folder first.\n"
+        + EXIT_CODES,
+    )
+    parser.add_argument(
+        "piece", metavar="FILE:LINE[-LINE]", help="lines of a file; `-` reads code from stdin"
+    )
+    add_folder(parser)
+    _add_restrictions(parser)
+    parser.add_argument(
+        "--as", dest="language", metavar="L", default="", help="language of the code on stdin"
+    )
+    parser.add_argument("--model", metavar="M", default="", help="a shipped model's name or a model folder")
+    add_json(parser)
+
+
+def _add_restrictions(parser: argparse.ArgumentParser) -> None:
+    """How many hits, and which: the same for all that search."""
     parser.add_argument("-n", dest="limit", metavar="N", help="at most N hits (default: 10)", default="10")
     parser.add_argument(
         "--lang",
@@ -111,9 +143,6 @@ def _add_search(verbs: Verbs) -> None:
         default=[],
         help="only this kind: function, method, class, module or text; repeatable",
     )
-    parser.add_argument("--model", metavar="M", default="", help="a shipped model's name or a model folder")
-    parser.add_argument("--explain", action="store_true", help="say why each hit stands where it does")
-    add_json(parser)
 
 
 def _add_status(verbs: Verbs) -> None:

@@ -1,11 +1,11 @@
 """An answer as text for a person or as JSON for a program; the shape of the JSON is a contract (README)."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from oasis_search.terminal.text import counted, shown_line, shown_path
-from oasis_search.workspace.status import Coverage, FoundHit, SearchAnswer
+from oasis_search.workspace.status import Coverage, FoundHit, SearchAnswer, SimilarAnswer, SimilarHit
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -19,6 +19,22 @@ def answer_to_json(answer: SearchAnswer) -> dict[str, object]:
     """The JSON of `oasis search --json`."""
     return {
         "hits": [_hit_to_json(found) for found in answer.hits],
+        "coverage": coverage_to_json(answer.coverage),
+        "model": answer.model,
+        "elapsed_ms": round(answer.elapsed_ms, 3),
+    }
+
+
+def similar_to_json(answer: SimilarAnswer) -> dict[str, object]:
+    """The JSON of `oasis similar --json`: that of a search, a level for each hit, and copies apart."""
+
+    def rows(hits: Iterable[SimilarHit]) -> list[dict[str, object]]:
+        return [{**_hit_to_json(hit.found), "level": hit.level} for hit in hits]
+
+    return {
+        "hits": rows(answer.hits),
+        "copies": rows(answer.copies),
+        "origin": answer.origin,
         "coverage": coverage_to_json(answer.coverage),
         "model": answer.model,
         "elapsed_ms": round(answer.elapsed_ms, 3),
@@ -67,6 +83,20 @@ def write_answer(answer: SearchAnswer, out: TextIO, *, explain: bool) -> None:
         if explain:
             out.writelines(f"    - {reason}\n" for reason in _reasons(found))
         out.write("\n")
+
+
+def write_similar(answer: SimilarAnswer, out: TextIO) -> None:
+    """Write copies, then what else is like the piece, each with its level."""
+    for title, hits in (("copies", answer.copies), ("similar", answer.hits)):
+        if hits:
+            out.write(f"{title} of {shown_path(answer.origin)}\n")
+        for rank, hit in enumerate(hits, 1):
+            found = hit.found
+            out.write(f"{rank:>2}  {_place(found)}  {_title(found)}  {hit.level}  {found.hit.score:.2f}\n")
+            if title == "similar":
+                out.writelines(f"      {line[:PLAIN_WIDTH]}".rstrip() + "\n" for line in preview_lines(found))
+        if hits:
+            out.write("\n")
 
 
 def summarize(answer: SearchAnswer) -> str:

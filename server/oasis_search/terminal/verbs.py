@@ -11,14 +11,22 @@ from oasis_search.terminal.arguments import (
     read_folder,
     read_limit,
     read_model,
+    read_piece,
     read_query,
     read_settings,
 )
 from oasis_search.terminal.doctor import checks_to_json, examine, write_checks
 from oasis_search.terminal.progress import wait_model, wait_ready
-from oasis_search.terminal.render import answer_to_json, summarize, write_answer
+from oasis_search.terminal.render import (
+    answer_to_json,
+    similar_to_json,
+    summarize,
+    write_answer,
+    write_similar,
+)
 from oasis_search.terminal.survey import survey, survey_to_json, write_survey
 from oasis_search.terminal.text import counted, shown_path, write_json
+from oasis_search.workspace.resemblance import SimilarRequest
 from oasis_search.workspace.session import Session
 from oasis_search.workspace.status import Coverage, FolderStatus, ModelStatus
 
@@ -65,6 +73,28 @@ def search(arguments: argparse.Namespace) -> bool:
     elif sys.stderr.isatty():
         sys.stderr.write(f"{summarize(answer)}\n")
     return bool(answer.hits)
+
+
+def similar(arguments: argparse.Namespace) -> bool:
+    """Find what is like a piece of code; True when there is something."""
+    piece = read_piece(arguments.piece, arguments.language)
+    limit = read_limit(arguments.limit)
+    restriction = read_filter(arguments.lang, arguments.glob, arguments.kind)
+    settings = read_settings(read_model(arguments.model))
+    folder = read_folder(arguments.folder)
+    with Session(settings) as session:
+        session.add_folder(folder)
+        wait_ready(session)
+        session.wait_model(MODEL_LOAD_S)
+        request = SimilarRequest(piece, limit, restriction)
+        answer = session.similar(request, folder=folder, patience_s=MODEL_PATIENCE_S)
+    if arguments.json:
+        write_json(similar_to_json(answer))
+    else:
+        write_similar(answer, sys.stdout)
+        if not answer.hits and not answer.copies:
+            sys.stderr.write(f"{answer.message or f'Nothing like it in {shown_path(str(folder))}.'}\n")
+    return bool(answer.hits or answer.copies)
 
 
 def status(typed: str, *, as_json: bool) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from oasis_search.encoder.load import ENDPOINT, kind_of
-from oasis_search.encoder.protocol import Vectors
+from oasis_search.encoder.protocol import Role, Vectors
 from oasis_search.errors import EncoderError
 from oasis_search.search.tiers import QueryVector
 from oasis_search.service import Description, EncoderClient, EncoderSpec, EncoderUnavailable, ServiceState
@@ -58,7 +58,7 @@ class ModelTier:
         self.problem = ""
         """A sentence while the model cannot be used."""
         self._client = EncoderClient(spec, runtime_dir, on_state=on_state)
-        self._questions: OrderedDict[str, QueryVector] = OrderedDict()
+        self._questions: OrderedDict[tuple[Role, str], QueryVector] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
@@ -101,21 +101,23 @@ class ModelTier:
         """(n, dim) vectors of code, behind every question."""
         return self._client.encode(texts, "code", cancelled=cancelled)
 
-    def query_vector(self, text: str, patience_s: float, cancelled: Callable[[], bool]) -> QueryVector | None:
-        """The question as the model sees it; None when it is not there within `patience_s`.
+    def query_vector(
+        self, text: str, patience_s: float, cancelled: Callable[[], bool], role: Role = "query"
+    ) -> QueryVector | None:
+        """The question (or code) as the model sees it; None when it is not there within `patience_s`.
 
         Raises Cancelled.
         """
         with self._lock:
-            known = self._questions.get(text)
+            known = self._questions.get((role, text))
             if known is not None:
-                self._questions.move_to_end(text)
+                self._questions.move_to_end((role, text))
                 return known
         if self.description is None or self.problem:
             return None
         try:
             vectors = self._client.encode(
-                [text], "query", urgent=True, timeout_s=patience_s, cancelled=cancelled
+                [text], role, urgent=True, timeout_s=patience_s, cancelled=cancelled
             )
         except EncoderError as error:
             log.info("%s does not answer a question: %s", self.name, error)
@@ -124,7 +126,7 @@ class ModelTier:
             return None
         found = QueryVector(self.name, self.description.fingerprint, vectors[0])
         with self._lock:
-            self._questions[text] = found
+            self._questions[role, text] = found
             while len(self._questions) > REMEMBERED:
                 self._questions.popitem(last=False)
         return found

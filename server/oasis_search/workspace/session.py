@@ -22,7 +22,17 @@ from oasis_search.settings import Settings
 from oasis_search.workspace.changes import Cause, FileChange
 from oasis_search.workspace.folder import FolderIndex
 from oasis_search.workspace.indexer import Indexer
-from oasis_search.workspace.status import Coverage, FolderStatus, FoundHit, ModelStatus, Phase, SearchAnswer
+from oasis_search.workspace.resemblance import SimilarRequest, first_vector, read_origin, resembling
+from oasis_search.workspace.status import (
+    Coverage,
+    FolderStatus,
+    FoundHit,
+    ModelStatus,
+    Phase,
+    SearchAnswer,
+    SimilarAnswer,
+    SimilarHit,
+)
 from oasis_search.workspace.unsaved import UnsavedTexts
 from oasis_search.workspace.verify import Verifier
 
@@ -136,6 +146,46 @@ class Session:
             message = f"The model did not answer in time; this is the order of {model}. {message}".strip()
         return _answer(hits[: query.limit], chosen, model, began, message)
 
+    def similar(
+        self,
+        request: SimilarRequest,
+        *,
+        folder: Path | None = None,
+        patience_s: float = MODEL_PATIENCE_S,
+        cancelled: Callable[[], bool] = never,
+    ) -> SimilarAnswer:
+        """Code like a given piece, never itself; every hit is verified against the present text.
+
+        Blocks for milliseconds, and at most `patience_s` longer for the chosen model. Raises Cancelled,
+        WorkspaceError for a `folder` that is not open or a piece that cannot be compared.
+        """
+        began = time.perf_counter()
+        chosen = self._chosen(folder)
+        origin = read_origin(request.piece, self._roots, self._unsaved)
+        seen_as = first_vector(origin, self._indexer.encoder)
+        if seen_as:
+            text = origin.encoded_text
+            seen_as += self._indexer.models.query_vectors(text, patience_s, cancelled, "code")
+        hits: list[SimilarHit] = []
+        copies: list[SimilarHit] = []
+        for index in chosen:
+            found, same, stale = resembling(index, origin, request, seen_as, self._unsaved, cancelled)
+            hits, copies = hits + found, copies + same
+            if stale:
+                self._indexer.post(partial(self._indexer.note_changes, stale, is_edit=False))
+        hits.sort(key=lambda hit: -hit.found.hit.score)
+        plain = _answer([], chosen, seen_as[-1].model if seen_as else self._model, began, "")
+        return SimilarAnswer(
+            tuple(hits[: request.limit]),
+            tuple(copies[: request.limit]),
+            origin.name or "selection",
+            plain.coverage,
+            plain.model,
+            plain.elapsed_ms,
+            plain.snapshot,
+            _similar_message(chosen, self._roots, seen_as),
+        )
+
     def symbols(self, text: str, *, limit: int = 100, cancelled: Callable[[], bool] = never) -> SearchAnswer:
         """The same engine for a symbol picker: units that have a name."""
         answer = self.search(Query(text, limit), cancelled=cancelled)
@@ -235,6 +285,18 @@ class Session:
         if stale:
             self._indexer.post(partial(self._indexer.note_changes, sorted(stale), is_edit=False))
         return verified
+
+
+def _similar_message(
+    chosen: Sequence[FolderIndex], roots: Sequence[Path], seen_as: Sequence[QueryVector]
+) -> str:
+    if not chosen:
+        return "Indexing has just begun." if roots else "No folder is open."
+    if not seen_as:
+        return "The model knows none of the words of this piece: select more code."
+    if any(index.phase in (Phase.SCANNING, Phase.INDEXING) for index in chosen):
+        return "Indexing is still going on; more may be found soon."
+    return ""
 
 
 def _by_probability(found: FoundHit) -> tuple[float, str, int]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from oasis_search.search.clones import Level
 from oasis_search.search.query import Hit
 from oasis_search.syntax.units import Problem
 
@@ -86,6 +87,33 @@ class FoundHit:
     """The whole text that was verified, shared by the hits of one file: it turns bytes into columns."""
     start_line_text: str
     """The whole line on which the unit's name begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarHit:
+    """A unit like the given piece of code."""
+
+    found: FoundHit
+    level: Level
+    """How much of a copy it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarAnswer:
+    """The answer to one question for similar code."""
+
+    hits: tuple[SimilarHit, ...]
+    """The nearest first, without copies."""
+    copies: tuple[SimilarHit, ...]
+    """Units that are the piece itself but for layout and comments: they say nothing new."""
+    origin: str
+    """What was compared, in a word or two: a name, or `selection`."""
+    coverage: Coverage
+    model: str
+    elapsed_ms: float
+    snapshot: int
+    message: str = ""
+    """A sentence when there is something to say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from oasis_search.encoder.protocol import Role
 from oasis_search.errors import Cancelled, EncoderError, StoreError
 from oasis_search.index import Store, quantise
 from oasis_search.index.vectors import VectorColumn, missing
@@ -105,8 +106,13 @@ class Upgrader:
         chosen = self.chosen
         return chosen is None or self._is_done or bool(chosen.problem)
 
-    def query_vectors(self, text: str, patience_s: float, cancelled: Callable[[], bool]) -> list[QueryVector]:
-        """The question as each model sees it that covers anything, the best last. Raises Cancelled."""
+    def query_vectors(
+        self, text: str, patience_s: float, cancelled: Callable[[], bool], role: Role = "query"
+    ) -> list[QueryVector]:
+        """The question (or code) as each model sees it that covers anything, the best last.
+
+        Raises Cancelled.
+        """
         found = []
         for tier in self._tiers:
             fingerprint = tier.fingerprint
@@ -115,7 +121,7 @@ class Upgrader:
                 for folder in self._folders().values()
                 for segment in folder.snapshot.segments
             ):
-                vector = tier.query_vector(text, patience_s, cancelled)
+                vector = tier.query_vector(text, patience_s, cancelled, role)
                 if vector is not None:
                     found.append(vector)
         return found

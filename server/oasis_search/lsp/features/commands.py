@@ -1,6 +1,6 @@
 """`workspace/executeCommand`: the same answers for clients that cannot send custom requests."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lsprotocol import types
@@ -19,6 +19,7 @@ class Commands:
         self._server = server
         self._commands: dict[str, Callable[..., Awaitable[object]]] = {
             protocol.SEARCH_COMMAND: self._search,
+            protocol.SIMILAR_COMMAND: self._similar,
             protocol.STATUS_COMMAND: self._status,
             protocol.REINDEX_COMMAND: self._reindex,
             protocol.PAUSE_COMMAND: self._pause,
@@ -35,10 +36,22 @@ class Commands:
 
     async def _search(self, *arguments: object) -> protocol.SearchResult:
         result = await self._server.search.answer(_search_params(arguments))
-        client = self._server.client
-        if client.ignores_command_results and client.has_show_document and result["hits"]:
-            self._server.spawn("show", self._show(result["hits"][0]))
+        self._show_first(result["hits"])
         return result
+
+    async def _similar(self, *arguments: object) -> protocol.SimilarResult:
+        if len(arguments) != 1:
+            raise SettingError(
+                f"{protocol.SIMILAR_COMMAND} takes one object, the parameters of oasis/similar."
+            )
+        result = await self._server.similar.answer(arguments[0])
+        self._show_first([*result["hits"], *result["copies"]])
+        return result
+
+    def _show_first(self, hits: Sequence[protocol.SearchHit]) -> None:
+        client = self._server.client
+        if client.ignores_command_results and client.has_show_document and hits:
+            self._server.spawn("show", self._show(hits[0]))
 
     async def _show(self, hit: protocol.SearchHit) -> None:
         start = hit["selectionRange"]["start"]

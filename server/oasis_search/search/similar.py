@@ -1,0 +1,127 @@
+"""Code that is like a given piece: its nearest units, without itself and what lies around or inside it.
+
+Dense only: a piece of code has said what it is about with every one of its words, and on the suites of code
+to code no mixture with BM25 was better than the better encoder alone (docs/ranking.md). The first tier's
+ranking is refined by better encoders exactly as that of a question is.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oasis_search.index.dense import cosines_of, nearest
+from oasis_search.index.snapshot import Snapshot
+from oasis_search.index.tiers import covered
+from oasis_search.search.filters import allowed_units
+from oasis_search.search.query import DEFAULT_LIMIT, Filter
+from oasis_search.search.tiers import QueryVector, refine
+
+WIDER = 4
+"""Units asked for, for each that is wanted: pieces of long units and copies take places."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a piece of code lies in the workspace, so that it is not found itself."""
+
+    path: str
+    """Relative to the workspace folder."""
+    start_byte: int
+    end_byte: int
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarQuery:
+    """What is wanted; the piece itself comes as vectors."""
+
+    limit: int = DEFAULT_LIMIT
+    filter: Filter = field(default_factory=Filter)
+    place: Place | None = None
+    """None for code that is not in this folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """One unit and how near it is."""
+
+    unit: int
+    """Its number in the snapshot."""
+    cosine: float
+    """By the encoder that ranked it."""
+    model: str
+    """That encoder's name."""
+
+
+def similar(
+    snapshot: Snapshot,
+    query: SimilarQuery,
+    seen_as: Sequence[QueryVector],
+    *,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> list[Neighbour]:
+    """The nearest units, best first, each whole unit once; more than `query.limit`, since copies go apart.
+
+    `seen_as` is the piece as the encoders see it, the best last; exact as `nearest` is. Empty without a
+    vector. Raises Cancelled, SettingError for a glob that cannot be read.
+    """
+    if not seen_as or query.limit < 1 or not snapshot.n_units:
+        return []
+    allowed = allowed_units(snapshot, query.filter)
+    if query.place is not None:
+        allowed = _outside(snapshot, query.place, allowed)
+    n_wanted = WIDER * query.limit + 20
+    first, *better = seen_as
+    ranking, _ = nearest(
+        snapshot, first.fingerprint, first.vector, n_wanted, allowed=allowed, cancelled=cancelled
+    )
+    by_model = np.zeros(snapshot.size, np.intp)
+    for place, vector in enumerate(better, start=1):
+        has = covered(snapshot, vector.fingerprint)
+        refined, _ = nearest(
+            snapshot, vector.fingerprint, vector.vector, n_wanted, allowed=allowed, cancelled=cancelled
+        )
+        ranking = refine(ranking, has, refined, n_wanted)
+        by_model[has] = place
+    cosines = _cosines(snapshot, ranking, seen_as, by_model[ranking])
+    chosen = _whole_units(snapshot, ranking)
+    return [
+        Neighbour(int(ranking[at]), float(cosines[at]), seen_as[by_model[ranking[at]]].model) for at in chosen
+    ]
+
+
+def _outside(snapshot: Snapshot, place: Place, allowed: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """(size,) `allowed` without the units that share a byte with the place: itself, around and inside it."""
+    mask = np.ones(snapshot.size, bool) if allowed is None else allowed.copy()
+    for unit in snapshot.units_of(place.path):
+        segment, row = snapshot.locate(unit)
+        start, end = segment.spans[row, :2].tolist()
+        if start < place.end_byte and place.start_byte < end:
+            mask[unit] = False
+    return mask
+
+
+def _cosines(
+    snapshot: Snapshot, units: NDArray[np.int64], seen_as: Sequence[QueryVector], by_model: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """(len(units),) cosine of each unit by the encoder that ranked it."""
+    found = np.zeros(len(units), np.float32)
+    for at, vector in enumerate(seen_as):
+        rows = np.flatnonzero(by_model == at)
+        order = rows[np.argsort(units[rows])]
+        found[order] = cosines_of(snapshot, vector.fingerprint, vector.vector, units[order])
+    return found
+
+
+def _whole_units(snapshot: Snapshot, ranking: NDArray[np.int64]) -> list[int]:
+    """Places in the ranking of the best piece of every unit, in order."""
+    seen: set[tuple[str, int]] = set()
+    kept = []
+    for at, unit in enumerate(ranking.tolist()):
+        view = snapshot.view(unit)
+        whole = (view.path, view.name_span.start_byte if view.part else view.span.start_byte)
+        if whole not in seen:
+            seen.add(whole)
+            kept.append(at)
+    return kept

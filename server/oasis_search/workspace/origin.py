@@ -1,0 +1,106 @@
+"""The piece of code that something similar is wanted to: from a place, a selection or pasted text.
+
+A place means the unit around it. A selection means the unit that it nearly is, else its own text; one that
+says too little (half a token, a comment line, a blank) means the unit around it. Pure: texts come from the
+caller.
+"""
+
+from dataclasses import dataclass
+
+from oasis_search.errors import WorkspaceError
+from oasis_search.index.model_text import MAX_CHARS
+from oasis_search.search.similar import Place
+from oasis_search.syntax import CodeUnit, Language, cut_units, identifiers
+from oasis_search.syntax.leaves import leaves
+
+LEAST_WORDS = 4
+"""Names and literals below which a selection means the unit around it."""
+
+NEARLY = 0.8
+"""Share of the bytes of both that a selection and a unit have in common to be taken for one another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A piece of code, ready to be compared."""
+
+    language: Language
+    text_utf8: bytes
+    """The piece alone."""
+    name: str = ""
+    container: str = ""
+    path: str = ""
+    """Of its file, relative to its folder; empty for pasted text."""
+    start_byte: int = 0
+    """Within the file."""
+
+    @property
+    def place(self) -> Place | None:
+        """Where it lies; None for pasted text."""
+        end = self.start_byte + len(self.text_utf8)
+        return Place(self.path, self.start_byte, end) if self.path else None
+
+    @property
+    def encoded_text(self) -> str:
+        """What encoders see: the text, and above it the name that is not in it, as of any unit."""
+        text = self.text_utf8.decode("utf-8", "replace")[:MAX_CHARS]
+        if not self.container and self.name in text:
+            return text
+        name = ".".join(filter(None, (self.container, self.name)))
+        return f"{name}\n{text}" if name else text
+
+
+def origin_of_text(text: str, language: Language) -> Origin:
+    """A pasted or unsaved piece; raises WorkspaceError when it holds no word."""
+    if not identifiers(text):
+        raise WorkspaceError("The text has no words to compare: select or paste some code.")
+    raw = text.encode("utf-8", "replace")
+    units, _ = cut_units(raw, language)
+    only = [unit for unit in units if unit.name]
+    if len(only) == 1 and _common(only[0], 0, len(raw)) >= NEARLY:
+        return _of_unit(only[0], raw, language, "")
+    return Origin(language, raw)
+
+
+def origin_at(source: bytes, language: Language, path: str, start_byte: int, end_byte: int) -> Origin:
+    """The piece that `[start_byte, end_byte)` of a file means; equal ends are a place.
+
+    Raises WorkspaceError for a file without a word.
+    """
+    start_byte = max(0, min(start_byte, len(source)))
+    end_byte = max(start_byte, min(end_byte, len(source)))
+    units, _ = cut_units(source, language)
+    if not units:
+        raise WorkspaceError(f"{path} has no words to compare: choose another file.")
+    selected = source[start_byte:end_byte]
+    best = max(units, key=lambda unit: _common(unit, start_byte, end_byte), default=None)
+    if best is not None and _common(best, start_byte, end_byte) >= NEARLY:
+        return _of_unit(best, source, language, path)
+    said = [leaf for leaf in leaves(source, language, (start_byte, end_byte)) if leaf.part != "language"]
+    if len(said) < LEAST_WORDS:
+        return _of_unit(_around(units, start_byte, end_byte), source, language, path)
+    return Origin(language, selected, path=path, start_byte=start_byte)
+
+
+def _of_unit(unit: CodeUnit, source: bytes, language: Language, path: str) -> Origin:
+    text = source[unit.span.start_byte : unit.span.end_byte]
+    return Origin(language, text, unit.name, unit.container, path, unit.span.start_byte)
+
+
+def _around(units: tuple[CodeUnit, ...], start_byte: int, end_byte: int) -> CodeUnit:
+    """The smallest unit that holds the range, a definition before the rest of a file; else the nearest."""
+    holding = [u for u in units if u.span.start_byte <= start_byte and end_byte <= u.span.end_byte]
+    if holding:
+        return min(holding, key=lambda unit: (not unit.name, unit.span.end_byte - unit.span.start_byte))
+    return min(units, key=lambda unit: _distance(unit, start_byte, end_byte))
+
+
+def _distance(unit: CodeUnit, start_byte: int, end_byte: int) -> int:
+    return max(unit.span.start_byte - end_byte, start_byte - unit.span.end_byte, 0)
+
+
+def _common(unit: CodeUnit, start_byte: int, end_byte: int) -> float:
+    """Bytes that both have over bytes that either has, 0 to 1."""
+    common = min(unit.span.end_byte, end_byte) - max(unit.span.start_byte, start_byte)
+    whole = max(unit.span.end_byte, end_byte) - min(unit.span.start_byte, start_byte)
+    return max(0, common) / whole if whole else 0.0

@@ -1,0 +1,134 @@
+"""Answers what is like a piece of code: neighbours, verified against present text, with their clone level."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from oasis_search.encoder.protocol import Encoder
+from oasis_search.errors import WorkspaceError
+from oasis_search.index.snapshot import Snapshot
+from oasis_search.search.clones import LEVELS, clone_level
+from oasis_search.search.query import DEFAULT_LIMIT, Filter, Hit, Reason
+from oasis_search.search.similar import Neighbour, SimilarQuery, similar
+from oasis_search.search.tiers import QueryVector
+from oasis_search.syntax import Language, language_by_name, language_of
+from oasis_search.syntax.languages import TEXT
+from oasis_search.syntax.leaves import leaves
+from oasis_search.syntax.units import Problem
+from oasis_search.workspace.files import read_source, source_of_bytes
+from oasis_search.workspace.folder import FolderIndex
+from oasis_search.workspace.origin import Origin, origin_at, origin_of_text
+from oasis_search.workspace.status import SimilarHit
+from oasis_search.workspace.unsaved import UnsavedTexts
+from oasis_search.workspace.verify import MAX_BYTES, Verifier
+
+Locate = Callable[[bytes], tuple[int, int]]
+"""From the text of a file to a byte range in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pasted:
+    """A text that is in no file."""
+
+    text: str
+    language: Language = TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """A range of a file, as it is now in the editor or on disk."""
+
+    path: Path
+    """Absolute."""
+    locate: Locate
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarRequest:
+    """What is wanted."""
+
+    piece: Pasted | Selected
+    limit: int = DEFAULT_LIMIT
+    filter: Filter = field(default_factory=Filter)
+
+
+def read_origin(piece: Pasted | Selected, roots: Sequence[Path], unsaved: UnsavedTexts) -> Origin:
+    """The piece of code that is meant; raises WorkspaceError with a sentence when it is none."""
+    if isinstance(piece, Pasted):
+        return origin_of_text(piece.text, piece.language)
+    text = unsaved.text_of(str(piece.path))
+    read = (
+        read_source(piece.path, max_bytes=MAX_BYTES)
+        if text is None
+        else source_of_bytes(piece.path.name, text)
+    )
+    if isinstance(read, Problem):
+        raise WorkspaceError(f"{piece.path} cannot be compared: {read.detail}")
+    root = next((root for root in roots if piece.path.is_relative_to(root)), None)
+    relative = piece.path.relative_to(root).as_posix() if root else piece.path.as_posix()
+    language = language_of(piece.path, read.text_utf8.partition(b"\n")[0])
+    return origin_at(read.text_utf8, language, relative, *piece.locate(read.text_utf8))
+
+
+def first_vector(origin: Origin, encoder: Encoder | None) -> list[QueryVector]:
+    """The piece as the first tier sees it; none when that knows none of its words."""
+    if encoder is None:
+        return []
+    vector = encoder.encode([origin.encoded_text], role="code")[0]
+    return [QueryVector(encoder.name, encoder.fingerprint, vector)] if vector.any() else []
+
+
+def resembling(
+    index: FolderIndex,
+    origin: Origin,
+    request: SimilarRequest,
+    seen_as: Sequence[QueryVector],
+    unsaved: UnsavedTexts,
+    cancelled: Callable[[], bool],
+) -> tuple[list[SimilarHit], list[SimilarHit], list[Path]]:
+    """(hits, copies, files that changed since they were indexed) of one folder, at most `limit` of each.
+
+    A copy is the same but for layout and comments. O(limit) texts are read and compared.
+    """
+    own = isinstance(request.piece, Selected) and request.piece.path.is_relative_to(index.root)
+    query = SimilarQuery(request.limit, request.filter, origin.place if own else None)
+    snapshot = index.snapshot  # the next one may be published at any moment
+    neighbours = similar(snapshot, query, seen_as, cancelled=cancelled)
+    verifier = Verifier(index.root, unsaved)
+    compared = leaves(origin.text_utf8, origin.language)
+    hits: list[SimilarHit] = []
+    copies: list[SimilarHit] = []
+    stale: list[Path] = []
+    for neighbour in neighbours:
+        if len(hits) == request.limit or cancelled():
+            break
+        hit = _hit(snapshot, neighbour)
+        found = verifier.check(hit)
+        if found is None:
+            stale.append(index.root / hit.path)
+            continue
+        body = found.text_utf8[hit.span.start_byte : hit.span.end_byte]
+        language = language_by_name(hit.language) or TEXT
+        level = clone_level(compared, origin.language.name, leaves(body, language), hit.language)
+        kept = copies if level == LEVELS[0] else hits
+        if len(kept) < request.limit:
+            kept.append(SimilarHit(found, level))
+    return hits, copies, stale
+
+
+def _hit(snapshot: Snapshot, neighbour: Neighbour) -> Hit:
+    view = snapshot.view(neighbour.unit)
+    signal = "static" if neighbour.model == "static" else "model"
+    return Hit(
+        path=view.path,
+        span=view.span,
+        name_span=view.name_span,
+        name=view.name,
+        kind=view.kind,
+        language=view.language,
+        container=view.container,
+        key=view.key,
+        score=round(neighbour.cosine, 6),
+        probability=round(min(1.0, max(0.0, neighbour.cosine)), 4),
+        reasons=(Reason(signal, f"similarity {neighbour.cosine:.2f}"),),
+    )

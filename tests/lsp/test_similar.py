@@ -1,0 +1,101 @@
+"""`oasis/similar` through recorded clients: places, selections, texts, unsaved edits, and what is refused."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+from pygls.exceptions import JsonRpcException
+
+if TYPE_CHECKING:
+    from tests.lsp.conftest import Editor
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+COPY = """\
+import time
+
+
+def patiently(job, tries=5):
+    pause = 0.1
+    for number in range(tries):
+        try:
+            return job()
+        except ConnectionError:
+            time.sleep(pause)
+            pause *= 2
+    raise TimeoutError("gave up")
+"""
+
+
+async def test_a_renamed_copy_in_an_unsaved_buffer_is_found_and_called_so(editor: "Editor") -> None:
+    path = editor.root / "net/patient.py"
+    editor.open(path, COPY)
+    try:
+
+        async def found() -> object:
+            params = {
+                "textDocument": {"uri": (editor.root / "net/retry.py").as_uri()},
+                "position": {"line": 8, "character": 6},
+            }
+            answer = await editor.request("oasis/similar", params)
+            assert answer["origin"] == "call_with_backoff"
+            assert all(hit["name"] != "call_with_backoff" for hit in answer["hits"])
+            return [hit for hit in answer["hits"] if hit["name"] == "patiently"]
+
+        (hit,) = await editor.until(found)
+        assert hit["level"] == "renamed"
+        assert hit["uri"] == path.as_uri()
+        assert hit["selectionRange"]["start"] == {"line": 3, "character": 4}
+    finally:
+        editor.close(path)
+
+
+async def test_a_text_in_another_language_finds_what_does_the_same(editor: "Editor") -> None:
+    text = "double haversine(Point a, Point b) { double h = sin(dLat/2)*sin(dLat/2); return asin(sqrt(h)); }"
+    params = {"text": text, "languageId": "java", "limit": 2}
+    answer = await editor.command("oasis.similar", params)
+    assert answer["hits"][0]["name"] == "haversine"
+    assert answer["hits"][0]["level"] == "behaviour"
+    assert len(answer["hits"]) == 2
+
+
+async def test_a_selection_behind_wide_characters_is_read_in_the_agreed_encoding(editor: "Editor") -> None:
+    line = (editor.root / "party/cake.js").read_text(encoding="utf-8").rstrip("\n")
+    width = {"utf-8": 1, "utf-16": 2, "utf-32": 4}[editor.encoding]
+    coded = f"{editor.encoding}-le" if width > 1 else editor.encoding
+    column = len(line[: line.index("blowOut")].encode(coded)) // width
+    answer = await editor.request(
+        "oasis/similar",
+        {
+            "textDocument": {"uri": (editor.root / "party/cake.js").as_uri()},
+            "range": {
+                "start": {"line": 0, "character": column},
+                "end": {"line": 0, "character": column + 4},
+            },
+        },
+    )
+    assert answer["origin"] == "blowOutCandles"
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({}, 'Neither "text" nor "position"|names no file'),
+        ({"text": 3}, '"text" must be a text'),
+        ({"text": "  "}, "no words"),
+        ({"text": "x", "languageId": "klingon"}, "klingon"),
+        ({"textDocument": {"uri": "untitled:1"}, "position": {"line": 0, "character": 0}}, "names no file"),
+        ({"textDocument": {"uri": "file:///no/such.py"}, "position": {"line": 0, "character": 0}}, "such.py"),
+        (
+            {"textDocument": {"uri": "file:///x.py"}, "position": {"line": -1, "character": 0}},
+            "not a position",
+        ),
+        ({"text": "x", "limit": 0}, "limit"),
+        ({"text": "x", "sort": 1}, "Unknown parameter"),
+    ],
+)
+async def test_what_cannot_be_compared_is_refused_with_a_sentence(
+    editor: "Editor", params: dict[str, object], words: str
+) -> None:
+    with pytest.raises(JsonRpcException, match=words):
+        await editor.request("oasis/similar", params)
+    assert await editor.names("retry after a failure", limit=1)

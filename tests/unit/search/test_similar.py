@@ -1,0 +1,83 @@
+"""Neighbours of a piece of code against brute force, and what is never among them."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from oasis_search.index import Snapshot
+from oasis_search.index.vectors import VectorColumn
+from oasis_search.search.query import Filter
+from oasis_search.search.similar import Place, SimilarQuery, similar
+from oasis_search.search.tiers import QueryVector
+from tests.unit.search.conftest import ENCODER
+
+if TYPE_CHECKING:
+    from tests.unit.search.conftest import Build
+
+FILES: Mapping[str, str] = {
+    "a.py": "class Store:\n    def read_rows(self, path):\n        return open(path).read()\n\n"
+    "    def write_rows(self, path, rows):\n        open(path).write(rows)\n",
+    "b.py": "def read_rows(path):\n    return open(path).read()\n\n\ndef send(mail):\n    post(mail)\n",
+    "c.go": "package c\n\nfunc ReadRows(path string) string {\n\treturn open(path).read()\n}\n",
+}
+
+
+def seen(text: str) -> list[QueryVector]:
+    return [QueryVector("hashing", ENCODER.fingerprint, ENCODER.encode([text])[0])]
+
+
+def names(snapshot: Snapshot, query: SimilarQuery, text: str) -> list[tuple[str, str]]:
+    found = similar(snapshot, query, seen(text))
+    return [(snapshot.view(each.unit).path, snapshot.view(each.unit).name) for each in found]
+
+
+def test_order_is_that_of_all_cosines(build: "Build") -> None:
+    snapshot = build(FILES)
+    text = "def read_rows(path): return open(path).read()"
+    found = similar(snapshot, SimilarQuery(), seen(text))
+    vector = seen(text)[0].vector
+    expected = {}
+    for unit in range(snapshot.size):
+        segment, row = snapshot.locate(unit)
+        column: VectorColumn = segment.vectors[ENCODER.fingerprint]
+        expected[unit] = float(column.dequantised()[row] @ vector)
+    assert len(found) == snapshot.n_units
+    assert [each.unit for each in found] == sorted(expected, key=lambda unit: -expected[unit])
+    for each in found:
+        assert abs(each.cosine - expected[each.unit]) < 1e-4
+        assert each.model == "hashing"
+
+
+def test_neither_itself_nor_what_lies_around_or_inside_is_found(build: "Build") -> None:
+    snapshot = build(FILES)
+    start = FILES["a.py"].index("def read_rows")
+    end = FILES["a.py"].index("\n\n    def write_rows")
+    inside = Place("a.py", start, end)
+    found = names(snapshot, SimilarQuery(place=inside), FILES["a.py"][start:end])
+    assert ("a.py", "read_rows") not in found
+    assert found[0] == ("b.py", "read_rows")
+    assert ("a.py", "write_rows") in found
+    whole = Place("a.py", 0, len(FILES["a.py"]))
+    assert "a.py" not in {path for path, _ in names(snapshot, SimilarQuery(place=whole), "read")}
+
+
+def test_filters_restrict_and_nothing_known_finds_nothing(build: "Build") -> None:
+    snapshot = build(FILES)
+    only_go = SimilarQuery(filter=Filter(languages=frozenset({"go"})))
+    assert {path for path, _ in names(snapshot, only_go, "read rows path")} == {"c.go"}
+    assert similar(snapshot, SimilarQuery(), []) == []
+    assert similar(Snapshot(), SimilarQuery(), seen("read")) == []
+    assert similar(snapshot, SimilarQuery(limit=0), seen("read")) == []
+
+
+def test_a_better_encoder_orders_the_units_that_it_covers(build: "Build") -> None:
+    snapshot = build(FILES)
+    text = "def read_rows(path): return open(path).read()"
+    opposite = QueryVector("better", ENCODER.fingerprint, -seen(text)[0].vector)
+    found = similar(snapshot, SimilarQuery(), [*seen(text), opposite])
+    first = similar(snapshot, SimilarQuery(), seen(text))
+    assert [each.unit for each in found] != [each.unit for each in first]
+    assert {each.model for each in found} == {"better"}
+    cosines = np.array([each.cosine for each in found])
+    assert (np.diff(cosines) <= 1e-4).all()
