@@ -63,6 +63,10 @@ def _run(arguments: argparse.Namespace) -> int:
             return EXIT_FOUND if verbs.search(arguments) else EXIT_NONE
         case "similar":
             return EXIT_FOUND if verbs.similar(arguments) else EXIT_NONE
+        case "duplicates":
+            from oasis_search.terminal.duplicates import duplicates
+
+            return EXIT_FOUND if duplicates(arguments) else EXIT_NONE
         case "status":
             verbs.status(arguments.folder, as_json=arguments.json)
             return EXIT_FOUND

@@ -2,12 +2,18 @@
 
 The levels are those of the literature on clones (Roy and Cordy 2007, types 1 to 4): the same but for layout
 and comments; the same with other names and literals; edited beyond that; and code that does the same but was
-written anew. Pure; works on leaves (`syntax.leaves`), so layout and comments are gone already.
+written anew. Pure; works on sketches of leaves (`syntax.leaves`), so layout and comments are gone already and
+two pieces are compared in time that their texts do not matter for.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from oasis_search.syntax.leaves import Leaf
 
@@ -34,49 +40,63 @@ _FAMILIES = {"tsx": "javascript", "typescript": "javascript", "c": "cpp"}
 """Languages whose code can be a copy of code in the other."""
 
 
-def clone_level(
-    first: Sequence[Leaf], first_language: str, second: Sequence[Leaf], second_language: str
-) -> Level:
+@dataclass(frozen=True, slots=True, eq=False)
+class Sketch:
+    """What is kept of a piece of code to compare it: some twenty bytes a leaf."""
+
+    family: str
+    n_leaves: int
+    exact: bytes
+    """Equal where all leaves are."""
+    renamed: bytes
+    """Equal where one becomes the other by giving every name another, each the same everywhere."""
+    runs: NDArray[np.uint64]
+    """Hashes of runs of leaves, sorted; the n-th occurrence of a run has a hash of its own."""
+    shapes: NDArray[np.uint64]
+    """The same with all names, and all literals, equal."""
+
+
+def sketch(found: Sequence[Leaf], language: str) -> Sketch:
+    """The sketch of the leaves of one piece; linear."""
+    texts = [leaf.text for leaf in found]
+    return Sketch(
+        _FAMILIES.get(language, language),
+        len(found),
+        _digest(texts),
+        _digest(_with_numbered_names(found)),
+        _runs(texts),
+        _runs([leaf.text if leaf.part == "language" else f"<{leaf.part}>" for leaf in found]),
+    )
+
+
+def clone_level(first: Sketch, second: Sketch) -> Level:
     """The level of two pieces that are alike in some way; `behaviour` where no text is shared. Linear."""
-    if _family(first_language) != _family(second_language) or not first or not second:
+    if first.family != second.family or not first.n_leaves or not second.n_leaves:
         return "behaviour"
-    if len(first) == len(second):
-        if [leaf.text for leaf in first] == [leaf.text for leaf in second]:
-            return "exact"
-        if _is_renamed(first, second):
-            return "renamed"
-    if _overlap(_runs(_texts(first)), _runs(_texts(second))) >= LEAST_ALIKE:
+    if first.exact == second.exact:
+        return "exact"
+    if first.renamed == second.renamed:
+        return "renamed"
+    if _overlap(first.runs, second.runs) >= LEAST_ALIKE:
         return "edited"
-    if min(len(first), len(second)) >= LEAST_LEAVES:
-        shapes = _overlap(_runs(_shape(first)), _runs(_shape(second)))
-        if shapes >= LEAST_SHAPED:
-            return "edited"
+    is_long = min(first.n_leaves, second.n_leaves) >= LEAST_LEAVES
+    if is_long and _overlap(first.shapes, second.shapes) >= LEAST_SHAPED:
+        return "edited"
     return "behaviour"
 
 
-def _family(language: str) -> str:
-    return _FAMILIES.get(language, language)
-
-
-def _is_renamed(first: Sequence[Leaf], second: Sequence[Leaf]) -> bool:
-    """Whether one becomes the other by giving every name another, each the same everywhere.
+def _with_numbered_names(found: Sequence[Leaf]) -> Iterator[str]:
+    """Texts in which every name is the number of its first appearance, and literals are equal.
 
     Who renames a variable leaves members and keywords of that name alone, so these are names of their own.
     """
-    forth: dict[tuple[str, str], str] = {}
-    back: dict[tuple[str, str], str] = {}
-    for place, (one, other) in enumerate(zip(first, second, strict=True)):
-        if one.part != other.part:
-            return False
-        if one.part == "language" and one.text != other.text:
-            return False
-        role = _role(first, place) if one.part == "name" else ""
-        if one.part == "name" and (
-            forth.setdefault((role, one.text), other.text) != other.text
-            or back.setdefault((role, other.text), one.text) != one.text
-        ):
-            return False
-    return True
+    numbers: dict[tuple[str, str], int] = {}
+    for place, leaf in enumerate(found):
+        if leaf.part == "name":
+            role = _role(found, place)
+            yield f"<{role} {numbers.setdefault((role, leaf.text), len(numbers))}>"
+        else:
+            yield leaf.text if leaf.part == "language" else "<literal>"
 
 
 def _role(found: Sequence[Leaf], place: int) -> str:
@@ -87,24 +107,22 @@ def _role(found: Sequence[Leaf], place: int) -> str:
     return "keyword" if before in ("(", ",") and after in ("=", ":") else "variable"
 
 
-def _texts(found: Sequence[Leaf]) -> list[str]:
-    return [leaf.text for leaf in found]
+def _digest(texts: "Iterator[str] | list[str]") -> bytes:
+    return blake2b("\0".join(texts).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def _shape(found: Sequence[Leaf]) -> list[str]:
-    return [leaf.text if leaf.part == "language" else f"<{leaf.part}>" for leaf in found]
+def _runs(texts: Sequence[str]) -> NDArray[np.uint64]:
+    seen: dict[str, int] = defaultdict(int)
+    hashes = np.empty(max(1, len(texts) - _RUN + 1), np.uint64)
+    for start in range(len(hashes)):
+        run = "\0".join(texts[start : start + _RUN])
+        seen[run] += 1
+        text = f"{run}\0{seen[run]}".encode("utf-8", "surrogatepass")
+        hashes[start] = int.from_bytes(blake2b(text, digest_size=8).digest(), "little")
+    return np.sort(hashes)
 
 
-def _runs(words: Sequence[str]) -> Counter[tuple[str, ...]]:
-    return Counter(_windows(words))
-
-
-def _windows(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    for start in range(max(1, len(words) - _RUN + 1)):
-        yield tuple(words[start : start + _RUN])
-
-
-def _overlap(first: "Counter[tuple[str, ...]]", second: "Counter[tuple[str, ...]]") -> float:
+def _overlap(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> float:
     """Dice coefficient of two multisets, 0 to 1."""
-    total = first.total() + second.total()
-    return 2 * (first & second).total() / total if total else 0.0
+    common = np.intersect1d(first, second, assume_unique=True)
+    return 2 * len(common) / (len(first) + len(second))

@@ -35,7 +35,7 @@ def add_folder(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", nargs="?", metavar="PATH", help="workspace folder (default: .)")
 
 
-def add_json(parser: argparse.ArgumentParser, *, is_nested: bool = False) -> None:
+def add_json(parser: "argparse._ActionsContainer", *, is_nested: bool = False) -> None:
     """`--json`; nested below a verb that has it too, it leaves alone what was said there."""
     parser.add_argument(
         "--json",

@@ -41,6 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_index(verbs)
     _add_search(verbs)
     _add_similar(verbs)
+    _add_duplicates(verbs)
     _add_status(verbs)
     _add_doctor(verbs)
     add_models(verbs)
@@ -119,9 +120,45 @@ def _add_similar(verbs: Verbs) -> None:
     add_json(parser)
 
 
+def _add_duplicates(verbs: Verbs) -> None:
+    parser = add_verb(
+        verbs,
+        "duplicates",
+        "Find groups of copied functions, those most worth merging first.",
+        "oasis duplicates",
+        "oasis duplicates ~/src/project --level renamed --sarif > duplicates.sarif",
+        note="Compares whole functions of five lines or more; vendored and generated files are left out.\n"
+        "Indexes what is new in the folder first.\n" + EXIT_CODES,
+    )
+    add_folder(parser)
+    parser.add_argument("-n", dest="limit", metavar="N", help="at most N groups (default: 20)", default="20")
+    parser.add_argument(
+        "--level",
+        metavar="LEVEL",
+        default="edited",
+        help="how far a copy may differ: exact, renamed, edited (default) or behaviour",
+    )
+    _add_places(parser)
+    form = parser.add_mutually_exclusive_group()
+    add_json(form)
+    form.add_argument("--sarif", action="store_true", help="print SARIF 2.1.0, for code review tools")
+
+
 def _add_restrictions(parser: argparse.ArgumentParser) -> None:
     """How many hits, and which: the same for all that search."""
     parser.add_argument("-n", dest="limit", metavar="N", help="at most N hits (default: 10)", default="10")
+    _add_places(parser)
+    parser.add_argument(
+        "--kind",
+        action="append",
+        metavar="K",
+        default=[],
+        help="only this kind: function, method, class, module or text; repeatable",
+    )
+
+
+def _add_places(parser: argparse.ArgumentParser) -> None:
+    """Languages and paths."""
     parser.add_argument(
         "--lang",
         action="append",
@@ -135,13 +172,6 @@ def _add_restrictions(parser: argparse.ArgumentParser) -> None:
         metavar="G",
         default=[],
         help="only paths that match, in gitignore syntax; a leading ! leaves them out; repeatable",
-    )
-    parser.add_argument(
-        "--kind",
-        action="append",
-        metavar="K",
-        default=[],
-        help="only this kind: function, method, class, module or text; repeatable",
     )
 
 

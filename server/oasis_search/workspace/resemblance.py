@@ -7,7 +7,7 @@ from pathlib import Path
 from oasis_search.encoder.protocol import Encoder
 from oasis_search.errors import WorkspaceError
 from oasis_search.index.snapshot import Snapshot
-from oasis_search.search.clones import LEVELS, clone_level
+from oasis_search.search.clones import LEVELS, clone_level, sketch
 from oasis_search.search.query import DEFAULT_LIMIT, Filter, Hit, Reason
 from oasis_search.search.similar import Neighbour, SimilarQuery, similar
 from oasis_search.search.tiers import QueryVector
@@ -95,7 +95,7 @@ def resembling(
     snapshot = index.snapshot  # the next one may be published at any moment
     neighbours = similar(snapshot, query, seen_as, cancelled=cancelled)
     verifier = Verifier(index.root, unsaved)
-    compared = leaves(origin.text_utf8, origin.language)
+    compared = sketch(leaves(origin.text_utf8, origin.language), origin.language.name)
     hits: list[SimilarHit] = []
     copies: list[SimilarHit] = []
     stale: list[Path] = []
@@ -109,7 +109,7 @@ def resembling(
             continue
         body = found.text_utf8[hit.span.start_byte : hit.span.end_byte]
         language = language_by_name(hit.language) or TEXT
-        level = clone_level(compared, origin.language.name, leaves(body, language), hit.language)
+        level = clone_level(compared, sketch(leaves(body, language), hit.language))
         kept = copies if level == LEVELS[0] else hits
         if len(kept) < request.limit:
             kept.append(SimilarHit(found, level))

@@ -16,10 +16,12 @@ from platformdirs import user_cache_path
 from oasis_search.errors import WorkspaceError
 from oasis_search.index.store import store_path
 from oasis_search.search import search as search_snapshot
-from oasis_search.search.query import Query
+from oasis_search.search.clones import Level
+from oasis_search.search.query import Filter, Query
 from oasis_search.search.tiers import QueryVector
 from oasis_search.settings import Settings
 from oasis_search.workspace.changes import Cause, FileChange
+from oasis_search.workspace.duplication import DuplicateAnswer, Report, find_duplicates, no_report
 from oasis_search.workspace.folder import FolderIndex
 from oasis_search.workspace.indexer import Indexer
 from oasis_search.workspace.resemblance import SimilarRequest, first_vector, read_origin, resembling
@@ -184,6 +186,32 @@ class Session:
             plain.elapsed_ms,
             plain.snapshot,
             _similar_message(chosen, self._roots, seen_as),
+        )
+
+    def duplicates(
+        self,
+        folder: Path,
+        *,
+        restriction: Filter | None = None,
+        weakest: Level = "edited",
+        report: Report = no_report,
+        cancelled: Callable[[], bool] = never,
+    ) -> DuplicateAnswer:
+        """Groups of copies in a folder, the most worth merging first; minutes for 100,000 units.
+
+        Raises Cancelled, WorkspaceError for a `folder` that is not open.
+        """
+        (index,) = self._chosen(folder) or (None,)
+        if index is None:
+            return DuplicateAnswer(Path(folder).absolute(), (), 0, self._model)
+        return find_duplicates(
+            index,
+            self._model,
+            self._unsaved,
+            restriction=restriction or Filter(),
+            weakest=weakest,
+            report=report,
+            cancelled=cancelled,
         )
 
     def symbols(self, text: str, *, limit: int = 100, cancelled: Callable[[], bool] = never) -> SearchAnswer:

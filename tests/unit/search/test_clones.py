@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from oasis_search.search.clones import Level, clone_level
+from oasis_search.search.clones import Level, clone_level, sketch
 from oasis_search.syntax import language_by_name
 from oasis_search.syntax.leaves import leaves
 
@@ -15,13 +15,12 @@ assert PYTHON is not None
 
 
 def level(first: str, second: str, one: str = "python", other: str = "python") -> Level:
-    languages = [language_by_name(name) for name in (one, other)]
-    found = [
-        leaves(text.encode(), language)
-        for text, language in zip((first, second), languages, strict=True)
-        if language is not None
-    ]
-    return clone_level(found[0], one, found[1], other)
+    sketches = []
+    for text, name in ((first, one), (second, other)):
+        language = language_by_name(name)
+        assert language is not None
+        sketches.append(sketch(leaves(text.encode(), language), name))
+    return clone_level(*sketches)
 
 
 SUM = '''def total(items, tax):
