@@ -1,7 +1,8 @@
 """Pairs and groups of units that are copies of one another, over a whole snapshot.
 
-Candidates are units whose vectors are near, found block by block; the caller, who can read texts, sketches
-them; pairs of sketches have a level, and pairs that hang together are a group. Pure: no text is read here.
+Candidates are units whose vectors are near, found block by block, and units whose sketches have the same
+shape, which other names hide from vectors. Pairs of sketches have a level, and pairs that hang together are a
+group. Pure: the caller, who can read texts, brings the sketches.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +28,15 @@ LEAST_LINES = 5
 
 NEAREST = 20
 """Candidates kept of a unit: a group is held together by its chain of neighbours, not by all its pairs."""
+
+_SMALLEST = 16
+"""Hashes of a sketch's shapes that stand for all: the smallest, a sample that copies share (Broder 1997)."""
+
+_LEAST_SHARED = 8
+"""Of those, so many make a pair; copies of which 70 % is the same share 11 on average."""
+
+_COMMON = 64
+"""A hash that more units have says nothing."""
 
 _ROWS, _COLUMNS = 512, 8192
 """Units of a block: 16 MB of scores at a time, whatever the size of the workspace."""
@@ -105,6 +115,31 @@ def near_pairs(
             found.append((at, other + column, scores[at, other]))
         yield from _nearest_of_each(units, start, found)
     on_progress(len(units), len(units))
+
+
+def shaped_pairs(sketches: Mapping[int, Sketch]) -> Iterator[Pair]:
+    """Pairs whose sketches are a renaming of one another or share most of their shapes; cosine 0.
+
+    Of units that are renamings of one another each is paired with the first. O(units), but for common shapes.
+    """
+    first_of: dict[bytes, int] = {}
+    holders: dict[int, list[int]] = {}
+    for unit in sorted(sketches):
+        known = first_of.setdefault(sketches[unit].renamed, unit)
+        if known != unit:
+            yield Pair(known, unit, 0.0)
+            continue
+        for value in sketches[unit].shapes[:_SMALLEST].tolist():
+            holders.setdefault(value, []).append(unit)
+    shared: dict[tuple[int, int], int] = {}
+    for units in holders.values():
+        if 2 <= len(units) <= _COMMON:
+            for place, unit in enumerate(units):
+                for other in units[place + 1 :]:
+                    shared[unit, other] = shared.get((unit, other), 0) + 1
+    for (unit, other), count in shared.items():
+        if count >= _LEAST_SHARED:
+            yield Pair(unit, other, 0.0)
 
 
 def group_pairs(

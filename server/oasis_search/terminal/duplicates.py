@@ -16,6 +16,9 @@ from oasis_search.version import __version__
 from oasis_search.workspace.duplication import DuplicateAnswer, DuplicateGroup
 from oasis_search.workspace.session import Session
 
+SHOWN_MEMBERS = 8
+"""Places of a group that are listed for a person; JSON and SARIF have all."""
+
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 _MEANINGS = {
@@ -97,9 +100,11 @@ def write_duplicates(answer: DuplicateAnswer, limit: int, out: TextIO) -> None:
     """Groups for a person, the most worth merging first."""
     for rank, group in enumerate(answer.groups[:limit], 1):
         out.write(f"{rank:>2}  {group.level}, {counted(len(group.members), 'place')}\n")
-        for view in group.members:
+        for view in group.members[:SHOWN_MEMBERS]:
             place = f"{shown_path(view.path)}:{view.span.start_line0 + 1}-{view.span.end_line0 + 1}"
             out.write(f"      {place}  {shown_path(_symbol(view))}\n")
+        if len(group.members) > SHOWN_MEMBERS:
+            out.write(f"      ... and {len(group.members) - SHOWN_MEMBERS:,} more\n")
         out.write("\n")
     left = len(answer.groups) - limit
     more = f" {left:,} more with -n." if left > 0 else ""

@@ -4,12 +4,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from oasis_search.index.record import unit_key
 from oasis_search.index.snapshot import Snapshot, UnitView
 from oasis_search.search.clones import Level, Sketch, sketch
-from oasis_search.search.duplicates import Pair, comparable_units, group_pairs, near_pairs
+from oasis_search.search.duplicates import comparable_units, group_pairs, near_pairs, shaped_pairs
 from oasis_search.search.filters import allowed_units
 from oasis_search.search.query import Filter
 from oasis_search.search.roles import roles_of
@@ -76,7 +74,8 @@ def find_duplicates(
         report("compared", done, total)
 
     pairs = list(near_pairs(snapshot, index.fingerprint, units, on_progress=progress, cancelled=cancelled))
-    sketches = _sketches(index, snapshot, pairs, unsaved, report)
+    sketches = _sketches(index, snapshot, units.tolist(), unsaved, report)
+    pairs += shaped_pairs(sketches)
     groups = group_pairs(snapshot, pairs, sketches, weakest=weakest)
     return DuplicateAnswer(
         index.root,
@@ -101,22 +100,21 @@ def _is_foreign(snapshot: Snapshot, unit: int) -> bool:
 
 
 def _sketches(
-    index: FolderIndex, snapshot: Snapshot, pairs: Iterable[Pair], unsaved: UnsavedTexts, report: Report
+    index: FolderIndex, snapshot: Snapshot, units: Iterable[int], unsaved: UnsavedTexts, report: Report
 ) -> dict[int, Sketch]:
-    """Of every unit in a pair, unless its text is no longer what was indexed. Each file is read once."""
-    wanted = np.unique([unit for pair in pairs for unit in (pair.first, pair.second)]).astype(np.int64)
+    """Of every unit whose text still is what was indexed. Each file is read once."""
     by_path: dict[str, list[int]] = {}
-    for unit in wanted.tolist():
+    for unit in units:
         by_path.setdefault(snapshot.view(unit).path, []).append(unit)
     found: dict[int, Sketch] = {}
-    for done, (path, units) in enumerate(sorted(by_path.items())):
+    for done, (path, chosen) in enumerate(sorted(by_path.items())):
         report("read", done, len(by_path))
         full = index.root / path
         text = unsaved.text_of(str(full))
         read = read_source(full, max_bytes=MAX_BYTES) if text is None else source_of_bytes(path, text)
         if isinstance(read, Problem):
             continue
-        for unit in units:
+        for unit in chosen:
             view = snapshot.view(unit)
             body = read.text_utf8[view.span.start_byte : view.span.end_byte]
             if unit_key(body, view.name, view.container) == view.key:
