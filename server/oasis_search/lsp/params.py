@@ -21,7 +21,7 @@ def read_object(params: object, fields: frozenset[str], example: str) -> Mapping
 
 
 def read_filter(params: Mapping[str, object]) -> Filter:
-    """`languages`, `globs` and `kinds`."""
+    """`languages`, `globs`, `kinds`, `exact` and `without`."""
     languages = _texts(params, "languages")
     for name in languages:
         if language_by_name(name) is None:
@@ -32,7 +32,13 @@ def read_filter(params: Mapping[str, object]) -> Filter:
         if kind is None:
             raise SettingError(f'Unknown kind "{name}". Known are {", ".join(KINDS)}.')
         wanted.append(kind)
-    return Filter(frozenset(languages), tuple(_texts(params, "globs")), frozenset(wanted))
+    return Filter(
+        frozenset(languages),
+        tuple(_texts(params, "globs")),
+        frozenset(wanted),
+        tuple(_texts(params, "exact")),
+        tuple(_texts(params, "without")),
+    )
 
 
 def read_limit(params: Mapping[str, object], default: int) -> int:

@@ -45,7 +45,11 @@ class Range(TypedDict):
 class SearchParams(TypedDict):
     """A question and what may answer it."""
 
-    query: Annotated[str, "the question in words, a name, or both; only its first 4,096 characters count"]
+    query: Annotated[
+        str,
+        "the question in words, a name, or both; only its first 4,096 characters count. `lang:go`, "
+        '`path:src/`, `kind:method`, `"exact words"` and `-test` in it restrict as the fields below do',
+    ]
     limit: NotRequired[Annotated[int, "most hits wanted, 1 to 200; the setting `search.limit` when left out"]]
     folder: NotRequired[
         Annotated[str, "URI of the one open workspace folder to search; all of them when left out"]
@@ -57,6 +61,12 @@ class SearchParams(TypedDict):
         ]
     ]
     kinds: NotRequired[Annotated[list[str], "only these of `function`, `method`, `class`, `module`, `text`"]]
+    exact: NotRequired[
+        Annotated[list[str], "words that must stand in the code as they are, letter case aside"]
+    ]
+    without: NotRequired[
+        Annotated[list[str], "words that must not stand in name or path; `test` leaves out test files"]
+    ]
 
 
 class Reason(TypedDict):
@@ -127,6 +137,8 @@ class SimilarParams(TypedDict):
     languages: NotRequired[Annotated[list[str], "only these languages"]]
     globs: NotRequired[Annotated[list[str], "only paths that match, as in `SearchParams`"]]
     kinds: NotRequired[Annotated[list[str], "only these kinds of unit"]]
+    exact: NotRequired[Annotated[list[str], "as in `SearchParams`"]]
+    without: NotRequired[Annotated[list[str], "as in `SearchParams`"]]
 
 
 class SimilarHit(SearchHit):

@@ -7,10 +7,15 @@ from numpy.typing import NDArray
 from pathspec import PathSpec
 
 from oasis_search.errors import SettingError
+from oasis_search.index.fields import Field, term_id
+from oasis_search.index.lexical import units_with
+from oasis_search.index.roots import root, terms
 from oasis_search.index.segment import Segment
 from oasis_search.index.snapshot import Snapshot
 from oasis_search.search.query import Filter
+from oasis_search.search.roles import roles, roles_of
 from oasis_search.syntax.units import KINDS
+from oasis_search.syntax.words import identifiers
 
 _REMEMBERED = 64
 """Pairs of a segment's paths and globs whose matches are kept: only strings and bytes, never a segment."""
@@ -20,12 +25,32 @@ def allowed_units(snapshot: Snapshot, restriction: Filter) -> NDArray[np.bool_] 
     """(size,) units that may be hits under `restriction`; None when it restricts nothing.
 
     Globs are read as in gitignore, and the last that matches decides; with none but excluding ones (`!`)
-    everything else is let through. O(files), remembered. Raises SettingError for a pattern that is none.
+    everything else is let through. Exact words are looked up as terms: who has the text must still compare
+    it (`has_exact_words`). O(files), remembered, and O(postings) of words. Raises SettingError for a pattern
+    that is none.
     """
-    if not (restriction.languages or restriction.globs or restriction.kinds):
+    if restriction == Filter():
         return None
     masks = [_allowed_in(segment, restriction) for segment in snapshot.segments]
-    return np.concatenate(masks) if masks else np.zeros(0, bool)
+    allowed = np.concatenate(masks) if masks else np.zeros(0, bool)
+    for phrase in restriction.exact:
+        for term in {term for token in identifiers(phrase) for term in terms(token)}:
+            held = np.zeros(len(allowed), bool)
+            held[units_with(snapshot, term_id(Field.BODY, term))] = True
+            allowed &= held
+    for word in restriction.without:
+        for term in terms(word):
+            for field in (Field.NAME, Field.PATH):
+                allowed[units_with(snapshot, term_id(field, term))] = False
+    return allowed
+
+
+def has_exact_words(text: str, restriction: Filter) -> bool:
+    """Whether all exact words stand in `text`; runs of blanks are one blank."""
+    if not restriction.exact:
+        return True
+    plain = " ".join(text.casefold().split())
+    return all(" ".join(phrase.casefold().split()) in plain for phrase in restriction.exact)
 
 
 def _allowed_in(segment: Segment, restriction: Filter) -> NDArray[np.bool_]:
@@ -34,11 +59,25 @@ def _allowed_in(segment: Segment, restriction: Filter) -> NDArray[np.bool_]:
         files &= np.fromiter((name in restriction.languages for name in segment.languages), bool, len(files))
     if restriction.globs:
         files &= _matching(segment.paths, restriction.globs)
+    if unwanted := _unwanted_roles(restriction.without):
+        files &= ~np.fromiter(
+            (
+                not unwanted.isdisjoint(role.name for role in roles_of(path, language))
+                for path, language in zip(segment.paths, segment.languages, strict=True)
+            ),
+            bool,
+            len(files),
+        )
     units = files[segment.file_of]
     if restriction.kinds:
         codes = [code for code, kind in enumerate(KINDS) if kind in restriction.kinds]
         units &= np.isin(segment.kinds, codes)
     return units
+
+
+def _unwanted_roles(words: tuple[str, ...]) -> frozenset[str]:
+    roots = {root(word.lower()) for word in words}
+    return frozenset(role.name for role in roles() if root(role.name) in roots)
 
 
 @lru_cache(maxsize=_REMEMBERED)

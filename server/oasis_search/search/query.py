@@ -18,6 +18,10 @@ class Filter:
     globs: tuple[str, ...] = ()
     """gitignore-style patterns on the path relative to the folder; a leading `!` excludes."""
     kinds: frozenset[Kind] = frozenset()
+    exact: tuple[str, ...] = ()
+    """Words that must stand in the unit's text as they are, letter case aside."""
+    without: tuple[str, ...] = ()
+    """Words that must not stand in the unit's name or path; a role (`test`) leaves out all files of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import difflib
 import os
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -125,12 +126,20 @@ def read_limit(typed: str, option: str = "-n") -> int:
     return int(typed)
 
 
-def read_filter(languages: list[str], globs: list[str], kinds: list[str]) -> Filter:
+def read_filter(
+    languages: list[str],
+    globs: list[str],
+    kinds: list[str],
+    exact: Sequence[str] = (),
+    without: Sequence[str] = (),
+) -> Filter:
     """What hits are restricted to."""
     return Filter(
         languages=frozenset(_read_language(name) for name in languages),
         globs=tuple(_read_glob(glob) for glob in globs),
         kinds=frozenset(_read_kind(kind) for kind in kinds),
+        exact=tuple(exact),
+        without=tuple(without),
     )
 
 

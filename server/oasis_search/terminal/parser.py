@@ -87,7 +87,8 @@ def _add_search(verbs: Verbs) -> None:
         "Find the functions, classes and passages that answer a question in words, or that bear a name.",
         'oasis search "parse a date in ISO format" ~/src/project -n 5',
         "git log -1 --format=%s | oasis search - --lang python --glob '!tests/' --json",
-        note="Indexes what is new in the folder first.\n" + EXIT_CODES,
+        note='Restrictions may stand in the question: lang:go path:src/ kind:method "exact words" -test.\n'
+        "Indexes what is new in the folder first.\n" + EXIT_CODES,
     )
     parser.add_argument("query", metavar="QUERY", help="words, a name, or both; `-` reads it from stdin")
     add_folder(parser)
@@ -154,6 +155,20 @@ def _add_restrictions(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         default=[],
         help="only this kind: function, method, class, module or text; repeatable",
+    )
+    parser.add_argument(
+        "--exact",
+        action="append",
+        metavar="WORDS",
+        default=[],
+        help="only code in which these words stand as they are; repeatable",
+    )
+    parser.add_argument(
+        "--without",
+        action="append",
+        metavar="WORD",
+        default=[],
+        help="nothing with this word in its name or path; `test` leaves out test files; repeatable",
     )
 
 

@@ -52,7 +52,9 @@ def search(arguments: argparse.Namespace) -> bool:
     """Answer one question; True when there are hits."""
     text = read_query(arguments.query)
     limit = read_limit(arguments.limit)
-    restriction = read_filter(arguments.lang, arguments.glob, arguments.kind)
+    restriction = read_filter(
+        arguments.lang, arguments.glob, arguments.kind, arguments.exact, arguments.without
+    )
     settings = read_settings(read_model(arguments.model))
     folder = read_folder(arguments.folder)
     with Session(settings) as session:
@@ -79,7 +81,9 @@ def similar(arguments: argparse.Namespace) -> bool:
     """Find what is like a piece of code; True when there is something."""
     piece = read_piece(arguments.piece, arguments.language)
     limit = read_limit(arguments.limit)
-    restriction = read_filter(arguments.lang, arguments.glob, arguments.kind)
+    restriction = read_filter(
+        arguments.lang, arguments.glob, arguments.kind, arguments.exact, arguments.without
+    )
     settings = read_settings(read_model(arguments.model))
     folder = read_folder(arguments.folder)
     with Session(settings) as session:

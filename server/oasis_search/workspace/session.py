@@ -17,6 +17,8 @@ from oasis_search.errors import WorkspaceError
 from oasis_search.index.store import store_path
 from oasis_search.search import search as search_snapshot
 from oasis_search.search.clones import Level
+from oasis_search.search.filters import has_exact_words
+from oasis_search.search.operators import read_operators
 from oasis_search.search.query import Filter, Query
 from oasis_search.search.tiers import QueryVector
 from oasis_search.settings import Settings
@@ -128,10 +130,12 @@ class Session:
         """Answers from what is published now; every hit is verified against the present text.
 
         Blocks for milliseconds, and at most `patience_s` longer for the chosen model. Raises Cancelled when
-        `cancelled` says so, WorkspaceError for a `folder` that is not open.
+        `cancelled` says so, WorkspaceError for a `folder` that is not open, SettingError for an operator in
+        the text (`operators.py`) that cannot be honoured.
         """
         began = time.perf_counter()
         chosen = self._chosen(folder)
+        query = read_operators(query)
         if not query.text.strip():
             message = "The query is empty: type some words or a name."
             return _answer([], chosen, self._model, began, message)
@@ -295,7 +299,8 @@ class Session:
         refined_by: Sequence[QueryVector],
         cancelled: Callable[[], bool],
     ) -> list[FoundHit]:
-        wider = replace(query, limit=query.limit + SPARE_HITS)
+        spare = SPARE_HITS if not query.filter.exact else SPARE_HITS + 4 * query.limit
+        wider = replace(query, limit=query.limit + spare)
         hits = search_snapshot(
             index.snapshot, wider, self._indexer.encoder, refined_by=refined_by, cancelled=cancelled
         )
@@ -307,7 +312,9 @@ class Session:
                 break
             found = verifier.check(hit)
             if found is not None:
-                verified.append(found)
+                body = found.text_utf8[hit.span.start_byte : hit.span.end_byte]
+                if has_exact_words(body.decode("utf-8", "replace"), query.filter):
+                    verified.append(found)
             else:
                 stale.add(index.root / hit.path)
         if stale:

@@ -104,7 +104,10 @@ def test_groups_hang_together_by_pairs_and_have_the_level_of_the_weakest(build: 
     by_path = {snapshot.view(unit).path: unit for unit in units}
     order = [by_path[f"{number}.py"] for number in range(5)]
     sketches = sketches_of(dict(zip(order, texts, strict=True)))
-    pairs = [Pair(min(order[a], order[b]), max(order[a], order[b]), 0.95) for a, b in ((0, 1), (1, 2), (3, 4), (2, 3))]
+    pairs = [
+        Pair(min(order[a], order[b]), max(order[a], order[b]), 0.95)
+        for a, b in ((0, 1), (1, 2), (3, 4), (2, 3))
+    ]
     groups = group_pairs(snapshot, pairs, sketches)
     assert [(group.level, len(group.units)) for group in groups] == [("renamed", 3), ("exact", 2)]
     assert groups[0].worth == round(0.9 * 10, 2)

@@ -1,0 +1,87 @@
+"""Restrictions inside a question: `lang:go path:src/ kind:method "exact words" -test where is the lock`.
+
+What they mean is what the fields of a Filter mean, so every face of the engine understands the same words.
+Only these names in front of a colon are operators: `std::sort` and `error: no such file` are words as ever.
+"""
+
+import difflib
+import re
+from dataclasses import replace
+
+from oasis_search.errors import SettingError
+from oasis_search.search.query import Filter, Query
+from oasis_search.syntax.languages import LANGUAGES, TEXT, language_by_lsp_id, language_of
+from oasis_search.syntax.units import KINDS, Kind
+
+_TOKEN = re.compile(
+    r"""(?<!\S)(?:
+        (?P<not>-)?(?P<name>lang|language|path|file|kind):(?P<value>"[^"]+"|[^\s"]+)
+      | "(?P<exact>[^"]+)"
+      | -(?P<without>[A-Za-z][\w.]+)
+    )(?!\S)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def read_operators(query: Query) -> Query:
+    """The query without its operators, which have become part of its filter; quoted words stay words too.
+
+    Raises SettingError, with a sentence, for a language or kind that does not exist.
+    """
+    languages, globs, kinds = set(query.filter.languages), list(query.filter.globs), set(query.filter.kinds)
+    exact, without = list(query.filter.exact), list(query.filter.without)
+    rest: list[str] = []
+    end = 0
+    for match in _TOKEN.finditer(query.text):
+        rest.append(query.text[end : match.start()])
+        end = match.end()
+        if phrase := match["exact"]:
+            exact.append(phrase.strip())
+            rest.append(phrase)
+        elif word := match["without"]:
+            without.append(word)
+        else:
+            value = match["value"].strip('"')
+            match match["name"].lower():
+                case "lang" | "language":
+                    languages.update(_languages(value, is_excluded=bool(match["not"])))
+                case "kind":
+                    kinds.update(_kinds(value, is_excluded=bool(match["not"])))
+                case _:
+                    globs.append(f"!{value}" if match["not"] else value)
+    if not end:
+        return query
+    text = " ".join("".join([*rest, query.text[end:]]).split())
+    restriction = Filter(
+        frozenset(languages),
+        tuple(globs),
+        frozenset(kinds),
+        tuple(phrase for phrase in exact if phrase),
+        tuple(without),
+    )
+    return replace(query, text=text, filter=restriction)
+
+
+def _languages(value: str, *, is_excluded: bool) -> set[str]:
+    """Names in the language table; without the ones named, all others."""
+    chosen = set()
+    for name in value.split(","):
+        language = language_by_lsp_id(name)
+        by_ending = language_of(f"x.{name.lower()}")
+        if language is None and by_ending is not TEXT:  # js, rs, c++ are endings of files
+            language = by_ending
+        if language is None:
+            close = difflib.get_close_matches(name.lower(), [row.name for row in LANGUAGES], n=3)
+            hint = f" Did you mean {' or '.join(close)}?" if close else ""
+            raise SettingError(f'There is no language "{name}", asked for by lang:{value}.{hint}')
+        chosen.add(language.name)
+    return {row.name for row in LANGUAGES} - chosen if is_excluded else chosen
+
+
+def _kinds(value: str, *, is_excluded: bool) -> set[Kind]:
+    named = value.lower().split(",")
+    if unknown := sorted(set(named) - set(KINDS)):
+        raise SettingError(
+            f'There is no kind "{unknown[0]}", asked for by kind:{value}. Kinds are {", ".join(KINDS)}.'
+        )
+    return {kind for kind in KINDS if (kind in named) != is_excluded}
