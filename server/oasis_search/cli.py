@@ -72,6 +72,8 @@ def _run(arguments: argparse.Namespace) -> int:
             return EXIT_FOUND
         case "doctor":
             return EXIT_FOUND if verbs.doctor(arguments.folder, as_json=arguments.json) else EXIT_NONE
+        case "mcp":
+            return _serve_agents(arguments.folder)
         case "models":
             return EXIT_FOUND if _models(arguments) else EXIT_NONE
         case verb:
@@ -102,3 +104,19 @@ def _serve(tcp: str) -> int:
 
 if __name__ == "__main__":
     sys.exit(main())
+
+
+def _serve_agents(typed: str) -> int:
+    from oasis_search.errors import SettingError
+    from oasis_search.terminal.arguments import read_folder, read_settings
+
+    folder, settings = read_folder(typed), read_settings()
+    try:
+        from oasis_search.mcp.server import serve
+    except ImportError as error:  # of the SDK, which is an extra
+        raise SettingError(
+            f"Agents are served with the extra mcp ({error}). Install it: "
+            'pip install "oasis-code-search[mcp]".'
+        ) from error
+    serve(folder, settings)
+    return EXIT_FOUND

@@ -46,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_doctor(verbs)
     add_models(verbs)
     _add_serve(verbs)
+    _add_mcp(verbs)
     return parser
 
 
@@ -226,3 +227,15 @@ def _add_serve(verbs: Verbs) -> None:
     door = parser.add_mutually_exclusive_group()
     door.add_argument("--stdio", action="store_true", help="speak over stdin and stdout (default)")
     door.add_argument("--tcp", metavar="HOST:PORT", default="", help="listen for one client on this address")
+
+
+def _add_mcp(verbs: Verbs) -> None:
+    parser = add_verb(
+        verbs,
+        "mcp",
+        "Serve a folder to agents over the Model Context Protocol; needs the extra [mcp].",
+        "oasis mcp",
+        "oasis mcp ~/src/project",
+        note="Tools: search, similar, duplicates, status, read_unit. Speaks over stdin and stdout.",
+    )
+    add_folder(parser)

@@ -14,6 +14,7 @@ from types import TracebackType
 from platformdirs import user_cache_path
 
 from oasis_search.errors import WorkspaceError
+from oasis_search.index.snapshot import UnitView
 from oasis_search.index.store import store_path
 from oasis_search.search import search as search_snapshot
 from oasis_search.search.clones import Level
@@ -26,7 +27,13 @@ from oasis_search.workspace.changes import Cause, FileChange
 from oasis_search.workspace.duplication import DuplicateAnswer, Report, find_duplicates, no_report
 from oasis_search.workspace.folder import FolderIndex
 from oasis_search.workspace.indexer import Indexer
-from oasis_search.workspace.resemblance import SimilarRequest, first_vector, read_origin, resembling
+from oasis_search.workspace.resemblance import (
+    SimilarRequest,
+    first_vector,
+    hit_of_view,
+    read_origin,
+    resembling,
+)
 from oasis_search.workspace.status import (
     Coverage,
     FolderStatus,
@@ -218,6 +225,32 @@ class Session:
             cancelled=cancelled,
         )
 
+    def unit(self, folder: Path, path: str, *, symbol: str = "", line0: int = -1) -> FoundHit:
+        """The unit of a file with this (dotted) symbol, else the smallest that holds a 0-based line.
+
+        `path` is relative to the folder. Raises WorkspaceError when there is none, or its text has changed.
+        """
+        (index,) = self._chosen(folder) or (None,)
+        snapshot = index.snapshot if index else None
+        views = [snapshot.view(unit) for unit in snapshot.units_of(path)] if snapshot else []
+        if index is None or not views:
+            raise WorkspaceError(f"{path} is not in the index of {folder}.")
+        if symbol:
+            chosen = [view for view in views if view.part == 0 and view.name and has_symbol(view, symbol)]
+            chosen = chosen or [view for view in views if view.name and has_symbol(view, symbol)]
+            missing = f"{path} defines no {symbol}."
+        else:
+            chosen = [view for view in views if view.span.start_line0 <= line0 <= view.span.end_line0]
+            missing = f"{path} has nothing at line {line0 + 1}."
+        if not chosen:
+            raise WorkspaceError(missing)
+        view = min(chosen, key=lambda each: each.span.end_byte - each.span.start_byte)
+        found = Verifier(index.root, self._unsaved).check(hit_of_view(view))
+        if found is None:
+            self._indexer.post(partial(self._indexer.note_changes, [index.root / path], is_edit=False))
+            raise WorkspaceError(f"{path} has just changed; ask again in a moment.")
+        return found
+
     def symbols(self, text: str, *, limit: int = 100, cancelled: Callable[[], bool] = never) -> SearchAnswer:
         """The same engine for a symbol picker: units that have a name."""
         answer = self.search(Query(text, limit), cancelled=cancelled)
@@ -320,6 +353,12 @@ class Session:
         if stale:
             self._indexer.post(partial(self._indexer.note_changes, sorted(stale), is_edit=False))
         return verified
+
+
+def has_symbol(view: UnitView, symbol: str) -> bool:
+    """Whether a unit bears this name, or this name behind the names of what encloses it."""
+    whole = f"{view.container}.{view.name}" if view.container else view.name
+    return symbol in (view.name, whole) or whole.endswith(f".{symbol}")
 
 
 def _similar_message(
