@@ -38,9 +38,9 @@ async def agent(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Clien
             await leave.wait()
 
     task = asyncio.create_task(hold())
-    await asyncio.wait([task, found], return_when=asyncio.FIRST_COMPLETED)
-    if not found.done():
-        await task  # says why it ended
+    while not found.done():
+        assert not task.done(), task.exception()
+        await asyncio.sleep(0.02)
     yield found.result()
     leave.set()
     await task
