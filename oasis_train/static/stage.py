@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from oasis_search.encoder import load
-from oasis_search.encoder.head import pack_heads
+from oasis_search.encoder.head import Head, pack_heads
+from oasis_search.encoder.protocol import Role, Vectors
 from oasis_train.data import (
     Docstring,
     Function,
@@ -30,7 +31,7 @@ from oasis_train.data.vectors import VectorTable
 from oasis_train.errors import TrainingError
 from oasis_train.static.export import export_static
 from oasis_train.static.initial import initial_table
-from oasis_train.static.languages import without_languages
+from oasis_train.static.languages import language_axes, sum_vectors, without_languages
 from oasis_train.static.model_card import model_card
 from oasis_train.static.train import (
     LabelledRows,
@@ -40,7 +41,7 @@ from oasis_train.static.train import (
     TaughtRows,
     train_static,
 )
-from oasis_train.static.views import build_twins, build_views
+from oasis_train.static.views import Ints, Views, build_twins, build_views
 from oasis_train.static.vocabulary import build_vocabulary, count_words
 
 CHECKPOINT_NAME = "checkpoint.npz"
@@ -67,11 +68,6 @@ def train_table(
     stage `twins`, needed where twins have one. A kill costs
     minutes: the stage starts again, and gives the same table.
     """
-    if config.hidden and config.language_directions:
-        raise TrainingError(
-            "static.language_directions changes the table behind the layers that static.hidden trains on it. "
-            "Set one of them to 0."
-        )
     inputs = {
         "corpus": StageFolder(corpus).digest,
         "docstrings": StageFolder(docstrings).digest,
@@ -152,9 +148,9 @@ def _train(
 
         means = train_static(views, model, config, labelled, taught, alike, on_step)
     query = model.log_query.detach().exp().numpy()
-    trained = without_languages(model.rows.detach().numpy(), views, config.language_directions, config.seed)
+    trained, heads = _without_languages(model, views, config)
     arrays = {"vocabulary": np.array(vocabulary), "table": trained, "query": query}
-    np.savez(partial / CHECKPOINT_NAME, **arrays, **pack_heads(model.heads()))  # type: ignore[arg-type]
+    np.savez(partial / CHECKPOINT_NAME, **arrays, **pack_heads(heads))  # type: ignore[arg-type]
     facts = {
         "rows": len(views.documented),
         "languages": StageFolder(corpus).manifest()["facts"].get("languages", {}),
@@ -171,7 +167,7 @@ def _train(
         damping={"code": config.code_damping, "query": 1.0},
         licence=licence,
         training=facts,
-        heads=model.heads(),
+        heads=heads,
     )
     stages = {"corpus": corpus, "docstrings": docstrings, "refine": refine}
     card = model_card(
@@ -184,6 +180,21 @@ def _train(
     )
     (partial / MODEL_NAME / "README.md").write_text(card, encoding="utf-8")
     return facts | {"fingerprint": manifest.fingerprint}
+
+
+def _without_languages(
+    model: StaticModel, views: Views, config: StaticConfig
+) -> tuple[Vectors, dict[Role, Head]]:
+    """The table and its layers without what only says which language a code is written in."""
+    table: Vectors = model.rows.detach().numpy()
+    plain = model.heads()
+    if not plain:
+        return without_languages(table, views, config.language_directions, config.seed), plain
+
+    def encode(rows: Ints) -> Vectors:
+        return plain["code"].apply(sum_vectors(table, views, rows))
+
+    return table, model.heads(language_axes(encode, views, config.language_directions, config.seed))
 
 
 def _labelled_rows(refine: Path, rows: list[Function]) -> LabelledRows:

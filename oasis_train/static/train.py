@@ -21,6 +21,7 @@ from oasis_train.data.vectors import VectorTable
 from oasis_train.losses import cosent_loss, info_nce_loss
 from oasis_train.losses.distillation import distillation_loss
 from oasis_train.static.initial import InitialConfig
+from oasis_train.static.languages import Weights, layer_without
 from oasis_train.static.views import Bags, Ints, TwinBags, Views
 from oasis_train.views.phrases import PHRASES
 
@@ -117,9 +118,9 @@ class Layer(nn.Module):
         found: Tensor = vectors + self.outer(torch.relu(self.inner(vectors)))
         return found
 
-    def export(self) -> Head:
-        """The layer as the encoder has it."""
-        return quantise_head(
+    def weights(self) -> Weights:
+        """The layer as arrays."""
+        return (
             self.inner.weight.detach().numpy().T,
             self.inner.bias.detach().numpy(),
             self.outer.weight.detach().numpy().T,
@@ -145,10 +146,15 @@ class StaticModel(nn.Module):
         """The same of queries."""
         return self._behind("query", self.sum_queries(ids, weights, offsets))
 
-    def heads(self) -> dict[Role, Head]:
-        """The layers by role as the encoder has them; empty without any."""
+    def heads(self, axes: Vectors | None = None) -> dict[Role, Head]:
+        """The layers by role as the encoder has them, without `axes`; empty without any layer."""
         found = {role: self.layers[role] for role in ROLES if role in self.layers}
-        return {role: layer.export() for role, layer in found.items() if isinstance(layer, Layer)}
+        without = np.zeros((0, 0), dtype=np.float32) if axes is None else axes
+        return {
+            role: quantise_head(*layer_without(layer.weights(), without))
+            for role, layer in found.items()
+            if isinstance(layer, Layer)
+        }
 
     def _behind(self, role: Role, sums: Tensor) -> Tensor:
         if role not in self.layers:

@@ -125,7 +125,7 @@ class _Run:
         from oasis_train.training.records import EVALUATIONS_NAME, read_records
         from oasis_train.training.taught import TaughtRows
         from oasis_train.training.template import write_template
-        from oasis_train.training.trainer import Trainer, Work
+        from oasis_train.training.trainer import STOP_NAME, Trainer, Work
 
         config, accelerator = self.config, self.accelerator
         suites = self._load_suites()
@@ -184,6 +184,7 @@ class _Run:
         write_model(partial / MODEL_NAME, partial / _TEMPLATE, backbone, layout, config, outcome.state, card)
         for name in (_TEMPLATE, _ROWS, _MADE, _CHECKPOINTS):
             shutil.rmtree(partial / name, ignore_errors=True)
+        (partial / STOP_NAME).unlink(missing_ok=True)
         return {**facts, "data": rows.facts, "results": results, "pairs_per_s": outcome.pairs_per_s}
 
     def _table(self, stage: str) -> Path:

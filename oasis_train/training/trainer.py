@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
+STOP_NAME = "stop"
+"""A file of this name in the run's folder ends the training after the present step, as if that were the last:
+the model has the weights so far, and the card says how many steps they have seen."""
+
 PATIENCE = timedelta(days=2)
 """How long processes wait for each other; a launcher ends them all when one fails."""
 
@@ -111,7 +115,7 @@ class Trainer:
         config = self._config
         batches = self._batches(position.step)
         elapsed_s, done = 0.0, 0
-        while position.step < self.total and not self._is_over(position):
+        while position.step < self.total and not self._is_over(position) and not self._is_stopped():
             start = time.perf_counter()
             values = self._step(position.step, next(batches))
             seconds = time.perf_counter() - start
@@ -208,6 +212,10 @@ class Trainer:
             return replace(position, worse=position.worse + 1)
         self._best.save(self._network, position.step)
         return replace(position, best=value, best_step=position.step, worse=0)
+
+    def _is_stopped(self) -> bool:
+        """Whether a person wants no more steps; looked up by every process alike."""
+        return (self._work.folder / STOP_NAME).exists()
 
     def _is_over(self, position: Position) -> bool:
         return 0 < self._config.patience <= position.worse

@@ -11,7 +11,7 @@ from oasis_search.encoder.static import ROLES, load_static
 from oasis_train.data import Function, Twin, row_id
 from oasis_train.static.export import export_static, quantise
 from oasis_train.static.initial import frequency_weights, reduce_vectors
-from oasis_train.static.languages import without_languages
+from oasis_train.static.languages import Weights, layer_without, without_languages
 from oasis_train.static.train import (
     LabelledRows,
     StaticConfig,
@@ -239,6 +239,27 @@ def test_a_table_without_languages_brings_codes_of_two_languages_together() -> N
     assert np.array_equal(without_languages(table, views, 0, seed=1), table)
     alone = build_views([row for row in rows if row.language == "go"], vocabulary, code_damping=0.5)
     assert np.array_equal(without_languages(table, alone, 5, seed=1), table)
+
+
+def test_a_layer_without_directions_gives_vectors_without_them() -> None:
+    generator = np.random.default_rng(6)
+    inner, outer = generator.normal(size=(16, 12)), generator.normal(size=(12, 16)) / 4
+    weights = (
+        inner.astype(np.float32),
+        generator.normal(size=12).astype(np.float32),
+        outer.astype(np.float32),
+    )
+    axes = np.linalg.qr(generator.normal(size=(16, 3)))[0].T.astype(np.float32)
+    rows = generator.normal(size=(5, 16)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+
+    def computed(layer: Weights) -> Vectors:
+        found: Vectors = rows + np.maximum(rows @ layer[0] + layer[1], 0) @ layer[2]
+        return found
+
+    plain, changed = computed(weights), computed(layer_without(weights, axes))
+    np.testing.assert_allclose(changed, plain - (plain @ axes.T) @ axes, atol=1e-5)
+    assert layer_without(weights, np.zeros((0, 0), np.float32)) is weights
 
 
 def test_twins_are_told_from_other_codes() -> None:

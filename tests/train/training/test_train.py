@@ -167,6 +167,22 @@ def test_options_train_to_a_model_that_the_server_loads(
     assert np.linalg.norm(vectors) == pytest.approx(1.0, abs=1e-5)
 
 
+def test_a_run_that_is_told_to_stop_ends_with_the_weights_so_far(tables: Tables, tmp_path: Path) -> None:
+    out = tmp_path / "train"
+
+    def stop_at_three(what: str, done: int, total: int) -> None:
+        if (what, done) == ("train", 3):
+            (out / "partial" / "stop").touch()
+
+    facts = train(small_config(max_steps=9, dev_sample=0), *tables, out, progress=stop_at_three)["facts"]
+    assert (facts["steps"], facts["weights_of_step"]) == (3, 3)
+    assert len(read_records(out / "losses.jsonl")) == 3
+    assert not (out / "stop").exists()
+    short = small_config(max_steps=3, dev_sample=0)  # the rate does not fall, so the weights are the same
+    train(short, *tables, tmp_path / "short")
+    assert same_weights(out, tmp_path / "short")
+
+
 def test_a_run_that_gets_no_better_stops_and_keeps_its_best_weights(tables: Tables, tmp_path: Path) -> None:
     config = small_config(
         eval_every=2, patience=2, learning_rate=1e-9, dev_sample=30, epochs=5, weight_decay=0.0
