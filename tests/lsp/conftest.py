@@ -220,7 +220,15 @@ def plain_converter() -> Converter:
     converter: Converter = default_converter()  # type: ignore[no-untyped-call]
     for kind in (JsonRPCRequestMessage, JsonRPCNotification, JsonRPCResponseMessage):
         converter.register_structure_hook(kind, lambda data, kind: kind(**data))
+    # cattrs takes every action with a command for a command alone.
+    converter.register_structure_hook(types.Command | types.CodeAction, _structure_action)
     return converter
+
+
+def _structure_action(data: dict[str, Any], _: object) -> types.CodeAction | types.Command:
+    if isinstance(data.get("command"), str):
+        return types.Command(**data)
+    return types.CodeAction(**{**data, "command": types.Command(**data["command"])})
 
 
 async def connect_editor(

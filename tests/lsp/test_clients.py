@@ -36,6 +36,8 @@ async def test_capabilities_are_announced(editor: "Editor") -> None:
     assert list(capabilities.execute_command_provider.commands) == [
         "oasis.search",
         "oasis.similar",
+        "oasis.showSearch",
+        "oasis.showSimilar",
         "oasis.status",
         "oasis.reindex",
         "oasis.pause",

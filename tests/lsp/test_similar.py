@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import pytest
+from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 if TYPE_CHECKING:
@@ -99,3 +100,36 @@ async def test_what_cannot_be_compared_is_refused_with_a_sentence(
     with pytest.raises(JsonRpcException, match=words):
         await editor.request("oasis/similar", params)
     assert await editor.names("retry after a failure", limit=1)
+
+
+async def test_actions_are_offered_on_a_selection_or_when_asked_for(editor: "Editor") -> None:
+    path = editor.root / "net/retry.py"
+    editor.open(path)
+    try:
+        actions = editor.client.text_document_code_action_async
+
+        async def titles(start: tuple[int, int], end: tuple[int, int], trigger: int) -> list[str]:
+            params = types.CodeActionParams(
+                types.TextDocumentIdentifier(path.as_uri()),
+                types.Range(types.Position(*start), types.Position(*end)),
+                types.CodeActionContext([], trigger_kind=types.CodeActionTriggerKind(trigger)),
+            )
+            return [action.title for action in await actions(params) or ()]
+
+        assert await titles((7, 4), (7, 4), 2) == []
+        assert await titles((7, 4), (7, 4), 1) == ["Find similar code"]
+        assert await titles((6, 8), (6, 40), 2) == ["Find similar code", "Search for this"]
+        params = types.CodeActionParams(
+            types.TextDocumentIdentifier(path.as_uri()),
+            types.Range(types.Position(6, 7), types.Position(6, 32)),
+            types.CodeActionContext([], only=["oasis.search"]),
+        )
+        (action,) = await actions(params) or ()
+        assert isinstance(action, types.CodeAction)
+        assert action.command is not None
+        assert action.command.arguments == [{"query": "Try again after a failure"}]
+        answer = await editor.command(action.command.command, *action.command.arguments)
+        assert answer["hits"][0]["name"] == "call_with_backoff"
+        assert "call_with_backoff  retry.py:6" in await editor.until_told("call_with_backoff")
+    finally:
+        editor.close(path)

@@ -9,6 +9,12 @@ vim.api.nvim_create_user_command("OasisSearch", function(command)
   require("oasis").search(command.args, { picker = command.bang and "select" or nil })
 end, { nargs = "+", bang = true, desc = "Find code by meaning; with ! in a menu" })
 
+vim.api.nvim_create_user_command("OasisSimilar", function(command)
+  local lines = command.range > 0 and { line1 = command.line1, line2 = command.line2 } or {}
+  lines.picker = command.bang and "select" or nil
+  require("oasis").similar(lines)
+end, { range = true, bang = true, desc = "Find code like the function at the cursor, or like some lines" })
+
 vim.api.nvim_create_user_command("OasisStatus", function()
   require("oasis").status()
 end, { desc = "Show how far the projects are indexed" })

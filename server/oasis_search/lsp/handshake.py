@@ -54,6 +54,7 @@ def server_capabilities(client: ClientProfile) -> dict[str, object]:
     return {
         "positionEncoding": client.encoding,
         "textDocumentSync": {"openClose": True, "change": incremental, "save": {"includeText": True}},
+        "codeActionProvider": {"codeActionKinds": ["oasis.similar", "oasis.search"]},
         "workspaceSymbolProvider": {"resolveProvider": False},
         "executeCommandProvider": {"commands": [command.name for command in protocol.COMMANDS]},
         "workspace": {"workspaceFolders": {"supported": True, "changeNotifications": True}},

@@ -409,6 +409,8 @@ METHODS: tuple[Method, ...] = (
 
 SEARCH_COMMAND = "oasis.search"
 SIMILAR_COMMAND = "oasis.similar"
+SHOW_SEARCH_COMMAND = "oasis.showSearch"
+SHOW_SIMILAR_COMMAND = "oasis.showSimilar"
 STATUS_COMMAND = "oasis.status"
 REINDEX_COMMAND = "oasis.reindex"
 PAUSE_COMMAND = "oasis.pause"
@@ -427,6 +429,19 @@ COMMANDS: tuple[Command, ...] = (
         "`[SimilarParams]`",
         "`SimilarResult`",
         "As `oasis/similar`. To a client that ignores the results of commands the first hit is also shown.",
+    ),
+    Command(
+        SHOW_SEARCH_COMMAND,
+        "as `oasis.search`",
+        "`SearchResult`",
+        "As `oasis.search`, and shows the answer: the first hit by `window/showDocument`, the first five in "
+        "a message. What the code action *Search for this* does.",
+    ),
+    Command(
+        SHOW_SIMILAR_COMMAND,
+        "as `oasis.similar`",
+        "`SimilarResult`",
+        "As `oasis.similar`, and shows the answer likewise. What the code action *Find similar code* does.",
     ),
     Command(STATUS_COMMAND, "none", "`StatusResult`", "As `oasis/status`."),
     Command(

@@ -11,6 +11,7 @@ from oasis_search.lsp.client import ClientProfile
 from oasis_search.lsp.connection import Connection
 from oasis_search.lsp.documents import Documents
 from oasis_search.lsp.engine import Engine
+from oasis_search.lsp.features.actions import Actions
 from oasis_search.lsp.features.commands import Commands
 from oasis_search.lsp.features.configuration import Configuration
 from oasis_search.lsp.features.folders import Folders
@@ -44,7 +45,7 @@ class OasisServer(Connection):
         self.search = Search(self)
         self.similar = Similar(self)
         self.lifetime = Lifetime(self)
-        for register in (Sync, Symbols, Commands):
+        for register in (Sync, Symbols, Commands, Actions):
             register(self)
 
     def run(self, source: Source, sink: Sink) -> int:

@@ -64,6 +64,15 @@ local function session()
     cursor = cursor(),
   }
 
+  vim.fn.setqflist({}, "f")
+  vim.cmd("OasisSimilar")
+  wait("similar code", function()
+    return #vim.fn.getqflist() > 0
+  end)
+  local alike = vim.fn.getqflist({ items = 0, title = 0 })
+  seen.similar = { title = alike.title, text = alike.items[1].text, files = #alike.items }
+  vim.cmd("cclose")
+
   search("haversine great-circle distance on earth", "distance.js")
   seen.emoji = cursor()
 

@@ -100,6 +100,14 @@ def test_search_lists_hits_best_first_and_jumps_to_the_name(outcome: dict[str, o
     assert first["cursor"] == ["retry.py", 4, 4]
 
 
+def test_similar_code_is_listed_with_its_level_and_without_itself(outcome: dict[str, object]) -> None:
+    similar = outcome["similar"]
+    assert isinstance(similar, dict)
+    assert similar["title"] == "OASIS: like call_with_backoff"
+    assert similar["text"].startswith("behaviour  ")
+    assert "call_with_backoff" not in similar["text"]
+
+
 def test_columns_behind_emoji_are_bytes_of_the_line(outcome: dict[str, object]) -> None:
     line = WORKSPACE["web/distance.js"].splitlines()[0]
     column = len(line[: line.index("haversine")].encode())

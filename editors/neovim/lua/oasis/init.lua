@@ -120,7 +120,8 @@ end
 local function label_of(hit)
   local name = hit.containerName and (hit.containerName .. "." .. hit.name) or hit.name
   local first_line = vim.trim(hit.preview:match("[^\r\n]*") or "")
-  return string.format("%3d%%  %s  %s", math.floor(100 * hit.probability + 0.5), name, first_line)
+  local weight = hit.level or string.format("%3d%%", math.floor(100 * hit.probability + 0.5))
+  return string.format("%s  %s  %s", weight, name, first_line)
 end
 
 ---Quickfix items in the server's order.
@@ -168,6 +169,32 @@ function M.search(words, more)
     end
     local show = (more.picker or options.picker) == "select" and show_in_select or show_in_quickfix
     show(words, result.hits, client)
+  end)
+end
+
+---Finds code like the function at the cursor or, with a range of lines, like these lines.
+---@param more? { picker?: "quickfix"|"select", limit?: integer, line1?: integer, line2?: integer }
+function M.similar(more)
+  more = more or {}
+  local params = { textDocument = { uri = vim.uri_from_bufnr(0) }, limit = more.limit or options.limit }
+  local cursor = vim.api.nvim_win_get_cursor(0)
+  if more.line1 then
+    local last = vim.api.nvim_buf_get_lines(0, more.line2 - 1, more.line2, false)[1] or ""
+    params.range = {
+      start = { line = more.line1 - 1, character = 0 },
+      ["end"] = { line = more.line2 - 1, character = #last },
+    }
+  else
+    params.position = { line = cursor[1] - 1, character = cursor[2] }
+  end
+  request("oasis/similar", params, function(result, client)
+    local hits = vim.list_extend(vim.deepcopy(result.copies), result.hits)
+    if #hits == 0 then
+      say(result.message or ("nothing is like " .. result.origin))
+      return
+    end
+    local show = (more.picker or options.picker) == "select" and show_in_select or show_in_quickfix
+    show("like " .. result.origin, hits, client)
   end)
 end
 

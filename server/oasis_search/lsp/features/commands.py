@@ -7,9 +7,14 @@ from lsprotocol import types
 
 from oasis_search.errors import SettingError
 from oasis_search.lsp import protocol
+from oasis_search.lsp.convert import local_path
 
 if TYPE_CHECKING:
     from oasis_search.lsp.server import OasisServer
+
+
+SHOWN_HITS = 5
+"""Lines of a message; more is what a client of ours is for."""
 
 
 class Commands:
@@ -20,6 +25,8 @@ class Commands:
         self._commands: dict[str, Callable[..., Awaitable[object]]] = {
             protocol.SEARCH_COMMAND: self._search,
             protocol.SIMILAR_COMMAND: self._similar,
+            protocol.SHOW_SEARCH_COMMAND: self._show_search,
+            protocol.SHOW_SIMILAR_COMMAND: self._show_similar,
             protocol.STATUS_COMMAND: self._status,
             protocol.REINDEX_COMMAND: self._reindex,
             protocol.PAUSE_COMMAND: self._pause,
@@ -48,6 +55,27 @@ class Commands:
         self._show_first([*result["hits"], *result["copies"]])
         return result
 
+    async def _show_search(self, *arguments: object) -> protocol.SearchResult:
+        result = await self._server.search.answer(_search_params(arguments))
+        self._present(result["hits"], result.get("message", ""))
+        return result
+
+    async def _show_similar(self, *arguments: object) -> protocol.SimilarResult:
+        if len(arguments) != 1:
+            raise SettingError(f"{protocol.SHOW_SIMILAR_COMMAND} takes one object, as oasis/similar does.")
+        result = await self._server.similar.answer(arguments[0])
+        self._present([*result["copies"], *result["hits"]], result.get("message", ""))
+        return result
+
+    def _present(self, hits: Sequence[protocol.SearchHit], message: str) -> None:
+        """Shows an answer to a person whose client knows nothing of ours."""
+        if not hits:
+            self._server.say(message or "Nothing like it was found.", types.MessageType.Info)
+            return
+        if self._server.client.has_show_document:
+            self._server.spawn("show", self._show(hits[0]))
+        self._server.say("\n".join(map(_line, hits[:SHOWN_HITS])), types.MessageType.Info)
+
     def _show_first(self, hits: Sequence[protocol.SearchHit]) -> None:
         client = self._server.client
         if client.ignores_command_results and client.has_show_document and hits:
@@ -74,6 +102,15 @@ class Commands:
 
     async def _resume(self, *_arguments: object) -> None:
         await self._server.engine.control(lambda session: session.resume())
+
+
+def _line(hit: protocol.SearchHit) -> str:
+    """A hit in one line: how near, what, where."""
+    weight = str(hit.get("level") or f"{hit['probability']:.0%}")
+    path = local_path(hit["uri"])
+    place = f"{path.name if path else hit['uri']}:{hit['selectionRange']['start']['line'] + 1}"
+    name = ".".join(part for part in (hit.get("containerName", ""), hit["name"]) if part)
+    return f"{weight}  {name}  {place}"
 
 
 def _search_params(arguments: tuple[object, ...]) -> object:
