@@ -49,7 +49,7 @@ def test_folder_loads_by_its_path(static_folder: Path) -> None:
 
 
 def test_unknown_name_lists_what_ships() -> None:
-    with pytest.raises(ModelFolderError, match=r"no model 'statics'.*none of static, oasis-1.5b"):
+    with pytest.raises(ModelFolderError, match=r"no model 'statics'.*none of mini, static, oasis-1.5b"):
         load("statics")
 
 
