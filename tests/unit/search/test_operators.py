@@ -73,7 +73,7 @@ def test_exact_words_and_words_left_out_restrict_what_is_found(build: "Build") -
     snapshot = build(
         {
             "store.py": "def read_rows(path):\n    # take the lock first\n    return open(path).read()\n",
-            "other.py": "def read_lines(path):\n    # lock, then take it\n    return open(path).read()\n",
+            "other.py": "def read_lines(path):\n    # lock it, then the rest\n    return open(path).read()\n",
             "tests/test_store.py": "def test_read_rows():\n    assert read_rows('a')\n",
             "spec/store_spec.rb": "def read_rows_again\n  read_rows\nend\n",
         }
