@@ -104,7 +104,7 @@ def put_into_hub_cache(config: Path, repository: str) -> Path:
 def test_list_is_what_models_does_without_a_verb(oasis: Oasis) -> None:
     plain = oasis("models")
     assert plain.status == 0
-    assert plain.out.startswith("* static ")
+    assert "\n* static " in plain.out
     assert plain.out == oasis("models", "list").out
     assert oasis("models", "--json").out == oasis("models", "list", "--json").out
 
@@ -290,7 +290,7 @@ def test_evaluate_compares_and_advises(oasis: Oasis, workspace: Path, tiny: Path
     assert "tiny *" in found.out
     assert "\nstatic " in found.out
     assert "\nwords alone (BM25) " in found.out
-    assert found.out.strip().splitlines()[-1].endswith("to switch: oasis models use static")
+    assert found.out.strip().splitlines()[-1].endswith("to switch: oasis models use mini")
 
 
 def test_evaluate_json_has_its_shape(oasis: Oasis, workspace: Path, tiny: Path) -> None:
