@@ -94,7 +94,7 @@ def near_pairs(
 ) -> Iterator[Pair]:
     """Every pair of `units` (ascending) with a cosine of `least` or more, but at most `NEAREST` of a unit.
 
-    O(n^2 d) time, O(n d) memory in eight bits; 100,000 units of 256 numbers are some two minutes of a core, by arithmetic.
+    O(n^2 d) time, O(n d) memory in eight bits; By arithmetic, 100,000 units are two minutes.
     Raises Cancelled between two blocks.
     """
     codes, scales = _columns(snapshot, fingerprint, units)

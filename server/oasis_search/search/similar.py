@@ -1,7 +1,7 @@
 """Code that is like a given piece: its nearest units, without itself and what lies around or inside it.
 
-Dense only: a piece of code has said what it is about with every one of its words; a mixture with BM25 has not
-been measured yet. The first tier's ranking is refined by better encoders exactly as that of a question is.
+Dense only: a piece of code has said what it is about with every one of its words; a mixture with BM25 has
+not been measured yet. The first tier's ranking is refined by better encoders as that of a question is.
 """
 
 from collections.abc import Callable, Sequence
