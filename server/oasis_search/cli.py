@@ -102,10 +102,6 @@ def _serve(tcp: str) -> int:
     return serve(tcp or None)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
-
-
 def _serve_agents(typed: str) -> int:
     from oasis_search.errors import SettingError
     from oasis_search.terminal.arguments import read_folder, read_settings
@@ -120,3 +116,7 @@ def _serve_agents(typed: str) -> int:
         ) from error
     serve(folder, settings)
     return EXIT_FOUND
+
+
+if __name__ == "__main__":
+    sys.exit(main())
