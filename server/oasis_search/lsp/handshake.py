@@ -54,7 +54,7 @@ def server_capabilities(client: ClientProfile) -> dict[str, object]:
     return {
         "positionEncoding": client.encoding,
         "textDocumentSync": {"openClose": True, "change": incremental, "save": {"includeText": True}},
-        "codeActionProvider": {"codeActionKinds": ["oasis.similar", "oasis.search"]},
+        "codeActionProvider": {"codeActionKinds": [protocol.SIMILAR_ACTION, protocol.SEARCH_ACTION]},
         "workspaceSymbolProvider": {"resolveProvider": False},
         "executeCommandProvider": {"commands": [command.name for command in protocol.COMMANDS]},
         "workspace": {"workspaceFolders": {"supported": True, "changeNotifications": True}},

@@ -16,6 +16,10 @@ SIMILAR = "oasis/similar"
 STATUS = "oasis/status"
 STATUS_CHANGED = "oasis/statusChanged"
 
+SIMILAR_ACTION = "oasis.similar"
+SEARCH_ACTION = "oasis.search"
+"""Kinds of code actions."""
+
 MAX_LIMIT = 200
 """More hits than a person reads; a wider net would only make every answer slower."""
 

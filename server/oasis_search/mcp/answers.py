@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from oasis_search.index.snapshot import UnitView
+from oasis_search.syntax.units import qualified_name
 from oasis_search.workspace.duplication import DuplicateAnswer
 from oasis_search.workspace.status import FolderStatus, FoundHit, SearchAnswer, SimilarAnswer
 
@@ -80,14 +81,13 @@ def _hit(found: FoundHit, note: str) -> str:
 
 def _place(found: FoundHit) -> str:
     hit = found.hit
-    symbol = ".".join(part for part in (hit.container, hit.name) if part)
+    symbol = qualified_name(hit.name, hit.container)
     lines = f"{hit.span.start_line0 + 1}-{hit.span.end_line0 + 1}"
     return f"{hit.path}:{lines}  {hit.kind}{f' {symbol}' if symbol else ''}"
 
 
 def _view(view: UnitView) -> str:
-    symbol = ".".join(part for part in (view.container, view.name) if part)
-    return f"{view.path}:{view.span.start_line0 + 1} {symbol}"
+    return f"{view.path}:{view.span.start_line0 + 1} {qualified_name(view.name, view.container)}"
 
 
 def _paged(entries: Sequence[str], page: Page, nothing: str) -> str:

@@ -94,7 +94,7 @@ def near_pairs(
 ) -> Iterator[Pair]:
     """Every pair of `units` (ascending) with a cosine of `least` or more, but at most `NEAREST` of a unit.
 
-    O(n^2 d) time, O(n d) memory in eight bits; By arithmetic, 100,000 units are two minutes.
+    O(n^2 d) time, O(n d) memory in eight bits: by arithmetic two minutes for 100,000 units.
     Raises Cancelled between two blocks.
     """
     codes, scales = _columns(snapshot, fingerprint, units)

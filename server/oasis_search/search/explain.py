@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oasis_search.index.lexical import document_frequencies, holds, inverse_document_frequency
-from oasis_search.index.snapshot import Snapshot
+from oasis_search.index.snapshot import Snapshot, UnitView
 from oasis_search.search.analysis import Analysis
 from oasis_search.search.fusion import Candidates
 from oasis_search.search.query import Hit, Reason
@@ -32,21 +32,33 @@ def hits(
         view = snapshot.view(int(candidates.units[row]))
         cosine = float(candidates.cosine[row])
         result.append(
-            Hit(
-                path=view.path,
-                span=view.span,
-                name_span=view.name_span,
-                name=view.name,
-                kind=view.kind,
-                language=view.language,
-                container=view.container,
-                key=view.key,
-                score=round(score, 6),
+            hit_of_view(
+                view,
+                score=score,
                 probability=probability(shares[at], cosine, defines=bool(verdict.definition[row])),
                 reasons=_reasons(verdict, row, matched[at], cosine, int(candidates.refined[row])),
             )
         )
     return result
+
+
+def hit_of_view(
+    view: UnitView, *, score: float = 0.0, probability: float = 0.0, reasons: tuple[Reason, ...] = ()
+) -> Hit:
+    """A unit as a hit, so that it can be verified and shown."""
+    return Hit(
+        path=view.path,
+        span=view.span,
+        name_span=view.name_span,
+        name=view.name,
+        kind=view.kind,
+        language=view.language,
+        container=view.container,
+        key=view.key,
+        score=round(score, 6),
+        probability=probability,
+        reasons=reasons,
+    )
 
 
 def probability(matched_share: float, cosine: float, *, defines: bool) -> float:

@@ -57,3 +57,8 @@ class Problem:
     """A short stable word for counting: binary, too-large, minified, not-utf8, vanished, unreadable, ..."""
     detail: str
     """One sentence for a person."""
+
+
+def qualified_name(name: str, container: str) -> str:
+    """Both joined as programs join them, `Session.Options.read`; what is empty is left out."""
+    return ".".join(part for part in (container, name) if part)

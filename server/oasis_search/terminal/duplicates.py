@@ -2,13 +2,13 @@
 
 import argparse
 import sys
-from pathlib import PurePosixPath
 from typing import TextIO
-from urllib.parse import quote_from_bytes
+from urllib.parse import quote
 
 from oasis_search.errors import SettingError
 from oasis_search.index.snapshot import UnitView
 from oasis_search.search.clones import LEVELS, Level
+from oasis_search.syntax.units import qualified_name
 from oasis_search.terminal.arguments import read_filter, read_folder, read_limit, read_settings
 from oasis_search.terminal.progress import progress_bar, wait_ready
 from oasis_search.terminal.text import counted, shown_path, write_json
@@ -90,7 +90,7 @@ def duplicates_to_sarif(answer: DuplicateAnswer, limit: int) -> dict[str, object
     run = {
         "tool": {"driver": driver},
         "columnKind": "utf16CodeUnits",
-        "originalUriBaseIds": {"ROOT": {"uri": f"file://{_quote(answer.root.as_posix())}/"}},
+        "originalUriBaseIds": {"ROOT": {"uri": f"{answer.root.as_uri()}/"}},
         "results": [_result(group) for group in answer.groups[:limit]],
     }
     return {"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}
@@ -128,19 +128,15 @@ def _result(group: DuplicateGroup) -> dict[str, object]:
 
 
 def _location(view: UnitView) -> dict[str, object]:
-    uri = _quote(PurePosixPath(view.path).as_posix())
+    uri = quote(view.path.encode("utf-8", "surrogateescape"), safe="/~")
     return {
         "artifactLocation": {"uri": uri, "uriBaseId": "ROOT"},
         "region": {"startLine": view.span.start_line0 + 1, "endLine": view.span.end_line0 + 1},
     }
 
 
-def _quote(path: str) -> str:
-    return quote_from_bytes(path.encode("utf-8", "surrogateescape"), safe="/~")
-
-
 def _symbol(view: UnitView) -> str:
-    return ".".join(part for part in (view.container, view.name) if part)
+    return qualified_name(view.name, view.container)
 
 
 def _read_level(typed: str) -> Level:

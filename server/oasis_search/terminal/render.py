@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
+from oasis_search.syntax.units import qualified_name
 from oasis_search.terminal.text import counted, shown_line, shown_path
 from oasis_search.workspace.status import Coverage, FoundHit, SearchAnswer, SimilarAnswer, SimilarHit
 
@@ -68,7 +69,7 @@ def _hit_to_json(found: FoundHit) -> dict[str, object]:
 
 def symbol(found: FoundHit) -> str:
     """The qualified name, `Session.close`; empty for module-level code and text."""
-    return ".".join(part for part in (found.hit.container, found.hit.name) if part) if found.hit.name else ""
+    return qualified_name(found.hit.name, found.hit.container) if found.hit.name else ""
 
 
 def write_answer(answer: SearchAnswer, out: TextIO, *, explain: bool) -> None:

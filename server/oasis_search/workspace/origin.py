@@ -8,7 +8,7 @@ caller.
 from dataclasses import dataclass
 
 from oasis_search.errors import WorkspaceError
-from oasis_search.index.model_text import MAX_CHARS
+from oasis_search.index.model_text import named_text
 from oasis_search.search.similar import Place
 from oasis_search.syntax import CodeUnit, Language, cut_units, identifiers
 from oasis_search.syntax.leaves import leaves
@@ -43,11 +43,7 @@ class Origin:
     @property
     def encoded_text(self) -> str:
         """What encoders see: the text, and above it the name that is not in it, as of any unit."""
-        text = self.text_utf8.decode("utf-8", "replace")[:MAX_CHARS]
-        if not self.container and self.name in text:
-            return text
-        name = ".".join(filter(None, (self.container, self.name)))
-        return f"{name}\n{text}" if name else text
+        return named_text(self.text_utf8, self.name, self.container)
 
 
 def origin_of_text(text: str, language: Language) -> Origin:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from oasis_search.encoder.protocol import Encoder
 from oasis_search.errors import WorkspaceError
-from oasis_search.index.snapshot import Snapshot, UnitView
+from oasis_search.index.snapshot import Snapshot
 from oasis_search.search.clones import LEVELS, clone_level, sketch
+from oasis_search.search.explain import hit_of_view
 from oasis_search.search.query import DEFAULT_LIMIT, Filter, Hit, Reason
 from oasis_search.search.similar import Neighbour, SimilarQuery, similar
 from oasis_search.search.tiers import QueryVector
@@ -116,24 +117,12 @@ def resembling(
     return hits, copies, stale
 
 
-def hit_of_view(view: UnitView, score: float = 0.0, reasons: tuple[Reason, ...] = ()) -> Hit:
-    """A unit as a hit, so that it can be verified and shown; a cosine serves as score and probability."""
-    return Hit(
-        path=view.path,
-        span=view.span,
-        name_span=view.name_span,
-        name=view.name,
-        kind=view.kind,
-        language=view.language,
-        container=view.container,
-        key=view.key,
-        score=round(score, 6),
-        probability=round(min(1.0, max(0.0, score)), 4),
-        reasons=reasons,
-    )
-
-
 def _hit(snapshot: Snapshot, neighbour: Neighbour) -> Hit:
     signal = "static" if neighbour.model == "static" else "model"
     reason = Reason(signal, f"similarity {neighbour.cosine:.2f}")
-    return hit_of_view(snapshot.view(neighbour.unit), neighbour.cosine, (reason,))
+    return hit_of_view(
+        snapshot.view(neighbour.unit),
+        score=neighbour.cosine,
+        probability=round(min(1.0, max(0.0, neighbour.cosine)), 4),
+        reasons=(reason,),
+    )

@@ -18,11 +18,13 @@ from oasis_search.index.snapshot import UnitView
 from oasis_search.index.store import store_path
 from oasis_search.search import search as search_snapshot
 from oasis_search.search.clones import Level
+from oasis_search.search.explain import hit_of_view
 from oasis_search.search.filters import has_exact_words
 from oasis_search.search.operators import read_operators
 from oasis_search.search.query import Filter, Query
 from oasis_search.search.tiers import QueryVector
 from oasis_search.settings import Settings
+from oasis_search.syntax.units import qualified_name
 from oasis_search.workspace.changes import Cause, FileChange
 from oasis_search.workspace.duplication import DuplicateAnswer, Report, find_duplicates, no_report
 from oasis_search.workspace.folder import FolderIndex
@@ -30,7 +32,6 @@ from oasis_search.workspace.indexer import Indexer
 from oasis_search.workspace.resemblance import (
     SimilarRequest,
     first_vector,
-    hit_of_view,
     read_origin,
     resembling,
 )
@@ -357,7 +358,7 @@ class Session:
 
 def has_symbol(view: UnitView, symbol: str) -> bool:
     """Whether a unit bears this name, or this name behind the names of what encloses it."""
-    whole = f"{view.container}.{view.name}" if view.container else view.name
+    whole = qualified_name(view.name, view.container)
     return symbol in (view.name, whole) or whole.endswith(f".{symbol}")
 
 

@@ -15,10 +15,6 @@ from oasis_search.search.query import MAX_QUERY_CHARS
 if TYPE_CHECKING:
     from oasis_search.lsp.server import OasisServer
 
-SIMILAR_KIND = "oasis.similar"
-SEARCH_KIND = "oasis.search"
-KINDS = (SIMILAR_KIND, SEARCH_KIND)
-
 
 class Actions:
     """Answers `textDocument/codeAction`."""
@@ -37,11 +33,15 @@ class Actions:
             for place in (params.range.start, params.range.end)
         )
         similar = {"textDocument": {"uri": params.text_document.uri}, "range": {"start": start, "end": end}}
-        found = [_action("Find similar code", SIMILAR_KIND, protocol.SHOW_SIMILAR_COMMAND, similar)]
+        found = [
+            _action("Find similar code", protocol.SIMILAR_ACTION, protocol.SHOW_SIMILAR_COMMAND, similar)
+        ]
         words = self._selected(params) if is_selection else ""
         if words:
             query = {"query": words}
-            found.append(_action("Search for this", SEARCH_KIND, protocol.SHOW_SEARCH_COMMAND, query))
+            found.append(
+                _action("Search for this", protocol.SEARCH_ACTION, protocol.SHOW_SEARCH_COMMAND, query)
+            )
         wanted = params.context.only
         return [action for action in found if wanted is None or _is_wanted(str(action.kind), wanted)]
 

@@ -8,6 +8,7 @@ from lsprotocol import types
 from oasis_search.errors import SettingError
 from oasis_search.lsp import protocol
 from oasis_search.lsp.convert import local_path
+from oasis_search.syntax.units import qualified_name
 
 if TYPE_CHECKING:
     from oasis_search.lsp.server import OasisServer
@@ -47,11 +48,7 @@ class Commands:
         return result
 
     async def _similar(self, *arguments: object) -> protocol.SimilarResult:
-        if len(arguments) != 1:
-            raise SettingError(
-                f"{protocol.SIMILAR_COMMAND} takes one object, the parameters of oasis/similar."
-            )
-        result = await self._server.similar.answer(arguments[0])
+        result = await self._server.similar.answer(_similar_params(arguments))
         self._show_first([*result["hits"], *result["copies"]])
         return result
 
@@ -61,9 +58,7 @@ class Commands:
         return result
 
     async def _show_similar(self, *arguments: object) -> protocol.SimilarResult:
-        if len(arguments) != 1:
-            raise SettingError(f"{protocol.SHOW_SIMILAR_COMMAND} takes one object, as oasis/similar does.")
-        result = await self._server.similar.answer(arguments[0])
+        result = await self._server.similar.answer(_similar_params(arguments))
         self._present([*result["copies"], *result["hits"]], result.get("message", ""))
         return result
 
@@ -109,8 +104,14 @@ def _line(hit: protocol.SearchHit) -> str:
     weight = str(hit.get("level") or f"{hit['probability']:.0%}")
     path = local_path(hit["uri"])
     place = f"{path.name if path else hit['uri']}:{hit['selectionRange']['start']['line'] + 1}"
-    name = ".".join(part for part in (hit.get("containerName", ""), hit["name"]) if part)
+    name = qualified_name(hit["name"], hit.get("containerName", ""))
     return f"{weight}  {name}  {place}"
+
+
+def _similar_params(arguments: tuple[object, ...]) -> object:
+    if len(arguments) != 1:
+        raise SettingError("Commands for similar code take one object, the parameters of oasis/similar.")
+    return arguments[0]
 
 
 def _search_params(arguments: tuple[object, ...]) -> object:
