@@ -214,8 +214,11 @@ class Trainer:
         return replace(position, best=value, best_step=position.step, worse=0)
 
     def _is_stopped(self) -> bool:
-        """Whether a person wants no more steps; looked up by every process alike."""
-        return (self._work.folder / STOP_NAME).exists()
+        """Whether a person wants no more steps.
+
+        Several processes, which might look at different moments and then wait for each other, do not ask.
+        """
+        return self._accelerator.num_processes == 1 and (self._work.folder / STOP_NAME).exists()
 
     def _is_over(self, position: Position) -> bool:
         return 0 < self._config.patience <= position.worse

@@ -69,6 +69,14 @@ def test_text_names_place_level_and_code(folder: Path, capsys: pytest.CaptureFix
     assert "      def again(job, tries=5):" in out
 
 
+def test_exact_words_are_looked_for_in_the_text(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wanted = ["--exact", "pause *= 2", "--json"]
+    assert main(["similar", f"{folder}/net/retry.py:5", str(folder), *wanted]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert ([hit["symbol"] for hit in answer["hits"]], answer["copies"]) == (["again"], [])
+    assert main(["similar", f"{folder}/net/retry.py:5", str(folder), "--exact", "2 pause"]) == 1
+
+
 def test_code_on_stdin_is_compared_in_its_language(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

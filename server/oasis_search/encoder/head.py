@@ -51,6 +51,9 @@ class Head:
         return result
 
 
+_NAMES = [field.name for field in fields(Head)]
+
+
 def quantise_head(inner: Vectors, bias: NDArray[np.float32], outer: Vectors) -> Head:
     """The layer of float weights (dim, hidden), (hidden,), (hidden, dim); ValueError when it is too wide."""
     if max(inner.shape) > WIDEST:
@@ -68,8 +71,7 @@ def quantise_head(inner: Vectors, bias: NDArray[np.float32], outer: Vectors) -> 
 
 def pack_heads(heads: Mapping[Role, Head]) -> dict[str, NDArray[np.int8] | NDArray[np.float32]]:
     """Named arrays of an .npz file."""
-    names = [field.name for field in fields(Head)]
-    return {f"{role}.{name}": getattr(head, name) for role, head in heads.items() for name in names}
+    return {f"{role}.{name}": getattr(head, name) for role, head in heads.items() for name in _NAMES}
 
 
 def unpack_heads(
@@ -78,12 +80,11 @@ def unpack_heads(
     """The inverse of `pack_heads`; raises ValueError with what does not fit."""
     heads: dict[Role, Head] = {}
     for role in roles:
-        names = [field.name for field in fields(Head)]
-        if missing := [name for name in names if f"{role}.{name}" not in arrays]:
+        if missing := [name for name in _NAMES if f"{role}.{name}" not in arrays]:
             raise ValueError(f"no array {role}.{missing[0]}")
-        head = Head(**{name: arrays[f"{role}.{name}"] for name in names})  # type: ignore[arg-type]
+        head = Head(**{name: arrays[f"{role}.{name}"] for name in _NAMES})  # type: ignore[arg-type]
         hidden = len(head.bias)
-        shapes = {name: getattr(head, name).shape for name in names}
+        shapes = {name: getattr(head, name).shape for name in _NAMES}
         fitting = ((dim, hidden), (hidden,), (hidden,), (hidden, dim), (dim,))
         if tuple(shapes.values()) != fitting or max(dim, hidden) > WIDEST:
             raise ValueError(f"{role}: shapes {shapes} do not fit vectors of {dim} numbers")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import asynccontextmanager
 from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from anyio import to_thread
 from mcp.server.mcpserver import MCPServer
@@ -24,12 +24,12 @@ from oasis_search.mcp.answers import (
     unit_text,
 )
 from oasis_search.search.clones import Level
+from oasis_search.search.operators import named_kinds, named_languages
 from oasis_search.search.query import Filter, Query
 from oasis_search.settings import Settings
-from oasis_search.syntax.languages import TEXT, language_by_lsp_id, language_by_name
-from oasis_search.syntax.units import KINDS, Kind
+from oasis_search.syntax.languages import TEXT, language_by_lsp_id
 from oasis_search.version import __version__
-from oasis_search.workspace.resemblance import Pasted, Selected, SimilarRequest
+from oasis_search.workspace.resemblance import Pasted, Selected, SimilarRequest, selected_lines
 from oasis_search.workspace.session import Session
 
 if TYPE_CHECKING:
@@ -92,19 +92,17 @@ class Tools:
 
     def duplicates(
         self,
-        level: Literal["exact", "renamed", "edited", "behaviour"] = "edited",
+        level: Level = "edited",
         paths: list[str] | None = None,
         limit: int = 10,
         page: int = 1,
         budget_tokens: int = 1500,
     ) -> str:
         """Lists groups of copied functions, those most worth merging first."""
+        wanted = _page(page, limit, budget_tokens)
         self._session.wait_ready(PATIENCE_S)
-        weakest: Level = level
-        answer = self._session.duplicates(
-            self._folder, restriction=_filter(None, paths, None), weakest=weakest
-        )
-        return duplicates_text(answer, _page(page, limit, budget_tokens))
+        answer = self._session.duplicates(self._folder, restriction=_filter(None, paths, None), weakest=level)
+        return duplicates_text(answer, wanted)
 
     def status(self) -> str:
         """Says how much of the folder is indexed and what was left out."""
@@ -129,7 +127,7 @@ class Tools:
         full = (self._folder / path).resolve()
         if not full.is_relative_to(self._folder) or not full.is_file():
             raise WorkspaceError(f"There is no file {path} in {self._folder}.")
-        return Selected(full, partial(_lines, first=line, last=end_line))
+        return selected_lines(full, line, end_line if end_line > line else None, shown=path)
 
 
 def build_server(folder: Path, settings: Settings) -> MCPServer[None]:
@@ -185,24 +183,6 @@ def _page(number: int, size: int, budget_tokens: int) -> Page:
 
 
 def _filter(languages: list[str] | None, paths: list[str] | None, kinds: list[str] | None) -> Filter:
-    named = set()
-    for name in languages or ():
-        language = language_by_lsp_id(name) or language_by_name(name)
-        if language is None:
-            raise SettingError(f'There is no language "{name}".')
-        named.add(language.name)
-    chosen: set[Kind] = {kind for kind in KINDS if kind in (kinds or ())}
-    if unknown := sorted(set(kinds or ()) - set(KINDS)):
-        raise SettingError(f'There is no kind "{unknown[0]}". Kinds are {", ".join(KINDS)}.')
-    return Filter(frozenset(named), tuple(paths or ()), frozenset(chosen))
-
-
-def _lines(text: bytes, *, first: int, last: int) -> tuple[int, int]:
-    lines = text.split(b"\n")
-    if first > len(lines):
-        raise SettingError(f"The file has {len(lines)} lines, so there is no line {first}.")
-    start = sum(len(line) + 1 for line in lines[: first - 1])
-    if last <= first:
-        indent = len(lines[first - 1]) - len(lines[first - 1].lstrip())
-        return start + indent, start + indent
-    return start, start + len(b"\n".join(lines[first - 1 : last]))
+    return Filter(
+        frozenset(named_languages(languages or ())), tuple(paths or ()), frozenset(named_kinds(kinds or ()))
+    )

@@ -6,12 +6,15 @@ Only these names in front of a colon are operators: `std::sort` and `error: no s
 
 import difflib
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 
 from oasis_search.errors import SettingError
 from oasis_search.search.query import Filter, Query
 from oasis_search.syntax.languages import LANGUAGES, TEXT, language_by_lsp_id, language_of
 from oasis_search.syntax.units import KINDS, Kind
+
+_EVERY_LANGUAGE = frozenset(row.name for row in LANGUAGES)
 
 _TOKEN = re.compile(
     r"""(?<!\S)(?:
@@ -44,9 +47,11 @@ def read_operators(query: Query) -> Query:
             value = match["value"].strip('"')
             match match["name"].lower():
                 case "lang" | "language":
-                    languages.update(_languages(value, is_excluded=bool(match["not"])))
+                    named = named_languages(value.split(","))
+                    languages |= _EVERY_LANGUAGE - named if match["not"] else named
                 case "kind":
-                    kinds.update(_kinds(value, is_excluded=bool(match["not"])))
+                    chosen = named_kinds(value.lower().split(","))
+                    kinds |= set(KINDS) - chosen if match["not"] else chosen
                 case _:
                     globs.append(f"!{value}" if match["not"] else value)
     if not end:
@@ -62,26 +67,26 @@ def read_operators(query: Query) -> Query:
     return replace(query, text=text, filter=restriction)
 
 
-def _languages(value: str, *, is_excluded: bool) -> set[str]:
-    """Names in the language table; without the ones named, all others."""
-    chosen = set()
-    for name in value.split(","):
-        language = language_by_lsp_id(name)
-        by_ending = language_of(f"x.{name.lower()}")
-        if language is None and by_ending is not TEXT:  # js, rs, c++ are endings of files
-            language = by_ending
-        if language is None:
-            close = difflib.get_close_matches(name.lower(), [row.name for row in LANGUAGES], n=3)
-            hint = f" Did you mean {' or '.join(close)}?" if close else ""
-            raise SettingError(f'There is no language "{name}", asked for by lang:{value}.{hint}')
-        chosen.add(language.name)
-    return {row.name for row in LANGUAGES} - chosen if is_excluded else chosen
+def named_languages(names: Iterable[str]) -> set[str]:
+    """Names in the language table of what people call languages; SettingError for one that is none."""
+    return {_language(name) for name in names}
 
 
-def _kinds(value: str, *, is_excluded: bool) -> set[Kind]:
-    named = value.lower().split(",")
-    if unknown := sorted(set(named) - set(KINDS)):
-        raise SettingError(
-            f'There is no kind "{unknown[0]}", asked for by kind:{value}. Kinds are {", ".join(KINDS)}.'
-        )
-    return {kind for kind in KINDS if (kind in named) != is_excluded}
+def named_kinds(names: Iterable[str]) -> set[Kind]:
+    """The kinds of these names; SettingError for one that is none."""
+    wanted = set(names)
+    if unknown := sorted(wanted - set(KINDS)):
+        raise SettingError(f'There is no kind "{unknown[0]}". Kinds are {", ".join(KINDS)}.')
+    return {kind for kind in KINDS if kind in wanted}
+
+
+def _language(name: str) -> str:
+    known = language_by_lsp_id(name)
+    if known is not None:
+        return known.name
+    by_ending = language_of(f"x.{name.lower()}")  # js, rs, c++ are endings of files
+    if by_ending is not TEXT:
+        return by_ending.name
+    close = difflib.get_close_matches(name.lower(), [row.name for row in LANGUAGES], n=3)
+    hint = f" Did you mean {' or '.join(close)}?" if close else ""
+    raise SettingError(f'There is no language "{name}".{hint}')

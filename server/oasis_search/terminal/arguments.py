@@ -20,7 +20,7 @@ from oasis_search.syntax.languages import TEXT
 from oasis_search.terminal.catalogue import locate_model
 from oasis_search.terminal.text import shown_path
 from oasis_search.workspace.patterns import parse_patterns
-from oasis_search.workspace.resemblance import Pasted, Selected
+from oasis_search.workspace.resemblance import Pasted, Selected, selected_lines
 from oasis_search.workspace.session import default_cache_dir
 
 CACHE_VARIABLE = "OASIS_CACHE_DIR"
@@ -92,17 +92,7 @@ def read_piece(typed: str, language: str) -> Pasted | Selected:
     if not 1 <= first <= last:
         raise SettingError(f"{typed!r}: lines count from 1, and the last is not before the first.")
 
-    def locate(text: bytes) -> tuple[int, int]:
-        lines = text.split(b"\n")
-        if first > len(lines):
-            raise SettingError(f"{found['path']} has {len(lines)} lines, so there is no line {first}.")
-        start = sum(len(line) + 1 for line in lines[: first - 1])
-        if found["last"] is None:
-            indent = len(lines[first - 1]) - len(lines[first - 1].lstrip())
-            return start + indent, start + indent
-        return start, start + len(b"\n".join(lines[first - 1 : last]))
-
-    return Selected(path.resolve(), locate)
+    return selected_lines(path.resolve(), first, last if found["last"] else None, shown=found["path"])
 
 
 def read_folder(typed: str) -> Path:

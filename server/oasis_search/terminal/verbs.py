@@ -3,9 +3,12 @@
 import argparse
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from oasis_search.search.query import Query
+from oasis_search.settings import Settings
 from oasis_search.terminal.arguments import (
     read_filter,
     read_folder,
@@ -57,10 +60,7 @@ def search(arguments: argparse.Namespace) -> bool:
     )
     settings = read_settings(read_model(arguments.model))
     folder = read_folder(arguments.folder)
-    with Session(settings) as session:
-        session.add_folder(folder)
-        wait_ready(session)
-        session.wait_model(MODEL_LOAD_S)
+    with _ready_session(settings, folder) as session:
         answer = session.search(Query(text, limit, restriction), folder=folder, patience_s=MODEL_PATIENCE_S)
         model = session.model_status()
     if model is not None and (model.message or answer.coverage.model < 1.0):
@@ -77,6 +77,16 @@ def search(arguments: argparse.Namespace) -> bool:
     return bool(answer.hits)
 
 
+@contextmanager
+def _ready_session(settings: Settings, folder: Path) -> Iterator[Session]:
+    """A session in which all of the folder is searchable, and the chosen model loaded if it can be."""
+    with Session(settings) as session:
+        session.add_folder(folder)
+        wait_ready(session)
+        session.wait_model(MODEL_LOAD_S)
+        yield session
+
+
 def similar(arguments: argparse.Namespace) -> bool:
     """Find what is like a piece of code; True when there is something."""
     piece = read_piece(arguments.piece, arguments.language)
@@ -86,10 +96,7 @@ def similar(arguments: argparse.Namespace) -> bool:
     )
     settings = read_settings(read_model(arguments.model))
     folder = read_folder(arguments.folder)
-    with Session(settings) as session:
-        session.add_folder(folder)
-        wait_ready(session)
-        session.wait_model(MODEL_LOAD_S)
+    with _ready_session(settings, folder) as session:
         request = SimilarRequest(piece, limit, restriction)
         answer = session.similar(request, folder=folder, patience_s=MODEL_PATIENCE_S)
     if arguments.json:

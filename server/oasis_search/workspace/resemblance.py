@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from oasis_search.encoder.protocol import Encoder
-from oasis_search.errors import WorkspaceError
+from oasis_search.errors import SettingError, WorkspaceError
 from oasis_search.index.snapshot import Snapshot
 from oasis_search.search.clones import LEVELS, clone_level, sketch
 from oasis_search.search.explain import hit_of_view
+from oasis_search.search.filters import has_exact_words
 from oasis_search.search.query import DEFAULT_LIMIT, Filter, Hit, Reason
 from oasis_search.search.similar import Neighbour, SimilarQuery, similar
 from oasis_search.search.tiers import QueryVector
@@ -42,6 +43,25 @@ class Selected:
     path: Path
     """Absolute."""
     locate: Locate
+
+
+def selected_lines(path: Path, first: int, last: int | None, *, shown: str) -> Selected:
+    """Lines of a file, counted from 1, both included; without `last` the place where the first begins.
+
+    Looking at the text raises SettingError, with the path as `shown`, when there is no such line.
+    """
+
+    def locate(text: bytes) -> tuple[int, int]:
+        lines = text.split(b"\n")
+        if first > len(lines):
+            raise SettingError(f"{shown} has {len(lines)} lines, so there is no line {first}.")
+        start = sum(len(line) + 1 for line in lines[: first - 1])
+        if last is None:
+            indent = len(lines[first - 1]) - len(lines[first - 1].lstrip())
+            return start + indent, start + indent
+        return start, start + len(b"\n".join(lines[first - 1 : last]))
+
+    return Selected(path, locate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +129,8 @@ def resembling(
             stale.append(index.root / hit.path)
             continue
         body = found.text_utf8[hit.span.start_byte : hit.span.end_byte]
+        if not has_exact_words(body.decode("utf-8", "replace"), request.filter):
+            continue
         language = language_by_name(hit.language) or TEXT
         level = clone_level(compared, sketch(leaves(body, language), hit.language))
         kept = copies if level == LEVELS[0] else hits
