@@ -105,6 +105,7 @@ class Indexer:
         self._tickets = itertools.count(1)
         self._changed = threading.Condition()
         self._n_posted = self._n_handled = 0
+        self._is_stepping = False
         self._thread = threading.Thread(target=self._run, name="oasis-indexer", daemon=True)
 
     # --- called from any thread ---------------------------------------------------------------------------
@@ -127,20 +128,25 @@ class Indexer:
     def is_settled(self, roots: Iterable[Path], *, with_model: bool = False) -> bool:
         """Whether nothing is left to do for these folders: all that was posted is in their snapshots.
 
-        With `with_model`, also whether the chosen model covers all that it can.
+        With `with_model`, also whether the chosen model covers all that it can. Only for `wait`: no step
+        begins while it asks, and within a step work is for moments neither due nor under way nor done.
         """
         folders = self.folders
         if with_model and not self.models.is_done:
             return False
-        return self._n_posted == self._n_handled and all(
-            root in folders
-            and folders[root].phase in _SETTLED
-            and not folders[root].has_unpublished
-            and (folders[root].is_complete or folders[root].phase is not Phase.READY)
-            and root not in self._walks.running
-            and root not in self._rescans
-            and not any(place[0] == root for place in list(self._edited))
-            for root in roots
+        return (
+            not self._is_stepping
+            and self._n_posted == self._n_handled
+            and all(
+                root in folders
+                and folders[root].phase in _SETTLED
+                and not folders[root].has_unpublished
+                and (folders[root].is_complete or folders[root].phase is not Phase.READY)
+                and root not in self._walks.running
+                and root not in self._rescans
+                and not any(place[0] == root for place in self._edited)
+                for root in roots
+            )
         )
 
     def wait(self, condition: Callable[[], bool], timeout_s: float | None) -> bool:
@@ -167,6 +173,8 @@ class Indexer:
                 action = self._actions.get(timeout=self._pause())
             except queue.Empty:
                 action = None
+            with self._changed:
+                self._is_stepping = True
             try:
                 if action is not None:
                     action()
@@ -175,6 +183,7 @@ class Indexer:
             except Exception:
                 log.exception("An indexing step failed; indexing goes on.")
             with self._changed:
+                self._is_stepping = False
                 self._n_handled += action is not None
                 self._changed.notify_all()
         if self._store is not None:
