@@ -57,6 +57,16 @@ class EncoderSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EditorSettings:
+    """What is shown in the text itself."""
+
+    lenses: bool = False
+    """Show above every function how many others are like it (code lenses)."""
+    duplicates: bool = False
+    """Mark functions that have copies elsewhere with a hint (pull diagnostics)."""
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointSettings:
     """An OpenAI-compatible server that computes vectors; used only when `search.model` is `endpoint`."""
 
@@ -95,6 +105,7 @@ class Settings:
     index: IndexSettings = field(default_factory=IndexSettings)
     search: SearchSettings = field(default_factory=SearchSettings)
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    editor: EditorSettings = field(default_factory=EditorSettings)
     endpoint: EndpointSettings = field(default_factory=EndpointSettings)
     cache_dir: str = ""
     """Where the index lives; empty means the user's cache folder."""

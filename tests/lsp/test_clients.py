@@ -36,6 +36,7 @@ async def test_capabilities_are_announced(editor: "Editor") -> None:
     assert list(capabilities.execute_command_provider.commands) == [
         "oasis.search",
         "oasis.similar",
+        "oasis.duplicates",
         "oasis.showSearch",
         "oasis.showSimilar",
         "oasis.status",

@@ -1,10 +1,11 @@
 """From the engine's values to the protocol's shapes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 
 from oasis_search.lsp import protocol
 from oasis_search.lsp.convert import range_of
+from oasis_search.workspace.duplication import DuplicateGroup
 from oasis_search.workspace.status import (
     Coverage,
     FolderStatus,
@@ -26,7 +27,7 @@ class Presenter:
     def search_result(self, answer: SearchAnswer) -> protocol.SearchResult:
         """The answer on the wire, in the engine's order."""
         result: protocol.SearchResult = {
-            "hits": [self._hit(found) for found in answer.hits],
+            "hits": [self.hit(found) for found in answer.hits],
             "coverage": coverage(answer.coverage),
             "model": answer.model,
             "elapsedMs": round(answer.elapsed_ms, 3),
@@ -40,7 +41,7 @@ class Presenter:
         """The answer on the wire, in the engine's order."""
 
         def hits(found: tuple[SimilarHit, ...]) -> list[protocol.SimilarHit]:
-            return [{**self._hit(hit.found), "level": hit.level} for hit in found]
+            return [{**self.hit(hit.found), "level": hit.level} for hit in found]
 
         result: protocol.SimilarResult = {
             "hits": hits(answer.hits),
@@ -55,7 +56,16 @@ class Presenter:
             result["message"] = answer.message
         return result
 
-    def _hit(self, found: FoundHit) -> protocol.SearchHit:
+    def duplicate_group(self, group: DuplicateGroup, found: Iterable[FoundHit]) -> protocol.DuplicateGroup:
+        """A group on the wire with its verified members."""
+        return {
+            "level": group.level,
+            "lines": group.worth,
+            "members": [self.hit(member) for member in found],
+        }
+
+    def hit(self, found: FoundHit) -> protocol.SearchHit:
+        """One hit on the wire."""
         hit = found.hit
         wire: protocol.SearchHit = {
             "uri": self._uri_of(found.root, hit.path),

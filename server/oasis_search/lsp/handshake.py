@@ -55,6 +55,12 @@ def server_capabilities(client: ClientProfile) -> dict[str, object]:
         "positionEncoding": client.encoding,
         "textDocumentSync": {"openClose": True, "change": incremental, "save": {"includeText": True}},
         "codeActionProvider": {"codeActionKinds": [protocol.SIMILAR_ACTION, protocol.SEARCH_ACTION]},
+        "codeLensProvider": {"resolveProvider": True},
+        "diagnosticProvider": {
+            "identifier": "oasis",
+            "interFileDependencies": True,
+            "workspaceDiagnostics": False,
+        },
         "workspaceSymbolProvider": {"resolveProvider": False},
         "executeCommandProvider": {"commands": [command.name for command in protocol.COMMANDS]},
         "workspace": {"workspaceFolders": {"supported": True, "changeNotifications": True}},

@@ -14,6 +14,7 @@ from oasis_search.lsp.engine import Engine
 from oasis_search.lsp.features.actions import Actions
 from oasis_search.lsp.features.commands import Commands
 from oasis_search.lsp.features.configuration import Configuration
+from oasis_search.lsp.features.duplicates import Duplicates
 from oasis_search.lsp.features.folders import Folders
 from oasis_search.lsp.features.lifetime import Lifetime
 from oasis_search.lsp.features.progress import Progress
@@ -22,6 +23,7 @@ from oasis_search.lsp.features.similar import Similar
 from oasis_search.lsp.features.status import Status
 from oasis_search.lsp.features.symbols import Symbols
 from oasis_search.lsp.features.sync import Sync
+from oasis_search.lsp.features.twins import Twins
 from oasis_search.lsp.features.watching import Watching
 from oasis_search.lsp.streams import Sink, Source
 
@@ -44,8 +46,9 @@ class OasisServer(Connection):
         self.folders = Folders(self)
         self.search = Search(self)
         self.similar = Similar(self)
+        self.duplicates = Duplicates(self)
         self.lifetime = Lifetime(self)
-        for register in (Sync, Symbols, Commands, Actions):
+        for register in (Sync, Symbols, Commands, Actions, Twins):
             register(self)
 
     def run(self, source: Source, sink: Sink) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oasis_search.errors import Cancelled
-from oasis_search.index.snapshot import Snapshot
+from oasis_search.index.snapshot import Snapshot, UnitView
 from oasis_search.index.tiers import covered
 from oasis_search.search.clones import LEVELS, Level, Sketch, clone_level
 from oasis_search.syntax.units import KINDS
@@ -81,6 +81,12 @@ def comparable_units(
     if allowed is not None:
         usable &= allowed
     return units[usable[units]]
+
+
+def is_comparable(view: UnitView) -> bool:
+    """Whether a unit is a whole function or method of `LEAST_LINES` lines or more."""
+    lines = view.span.end_line0 - view.span.start_line0 + 1
+    return view.kind in ("function", "method") and view.part == 0 and lines >= LEAST_LINES
 
 
 def near_pairs(

@@ -5,7 +5,7 @@ thread; questions run on the caller's thread over the snapshots that are publish
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from oasis_search.index.snapshot import UnitView
 from oasis_search.index.store import store_path
 from oasis_search.search import search as search_snapshot
 from oasis_search.search.clones import Level
+from oasis_search.search.duplicates import is_comparable
 from oasis_search.search.explain import hit_of_view
 from oasis_search.search.filters import has_exact_words
 from oasis_search.search.operators import read_operators
@@ -225,6 +226,24 @@ class Session:
             report=report,
             cancelled=cancelled,
         )
+
+    def verified(self, root: Path, views: Iterable[UnitView]) -> list[FoundHit]:
+        """Those units of a folder whose text still is what was indexed, in the given order."""
+        verifier = Verifier(root, self._unsaved)
+        found = (verifier.check(hit_of_view(view)) for view in views)
+        return [member for member in found if member is not None]
+
+    def functions_of(self, path: Path) -> list[FoundHit]:
+        """Whole functions and methods of a file that are worth comparing, in their order; verified.
+
+        `path` is absolute; a file that is in no open folder or not indexed has none.
+        """
+        for index in self._indexes():
+            if path.is_relative_to(index.root):
+                snapshot = index.snapshot
+                views = map(snapshot.view, snapshot.units_of(path.relative_to(index.root).as_posix()))
+                return self.verified(index.root, (view for view in views if is_comparable(view)))
+        return []
 
     def unit(self, folder: Path, path: str, *, symbol: str = "", line0: int = -1) -> FoundHit:
         """The unit of a file with this (dotted) symbol, else the smallest that holds a 0-based line.

@@ -26,6 +26,7 @@ class Commands:
         self._commands: dict[str, Callable[..., Awaitable[object]]] = {
             protocol.SEARCH_COMMAND: self._search,
             protocol.SIMILAR_COMMAND: self._similar,
+            protocol.DUPLICATES_COMMAND: self._duplicates,
             protocol.SHOW_SEARCH_COMMAND: self._show_search,
             protocol.SHOW_SIMILAR_COMMAND: self._show_similar,
             protocol.STATUS_COMMAND: self._status,
@@ -51,6 +52,9 @@ class Commands:
         result = await self._server.similar.answer(_similar_params(arguments))
         self._show_first([*result["hits"], *result["copies"]])
         return result
+
+    async def _duplicates(self, params: object = None, *_arguments: object) -> protocol.DuplicatesResult:
+        return await self._server.duplicates.answer(params)
 
     async def _show_search(self, *arguments: object) -> protocol.SearchResult:
         result = await self._server.search.answer(_search_params(arguments))
