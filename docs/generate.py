@@ -2,12 +2,14 @@
 
 The table of settings in the README comes from the dataclasses in `settings.py` and the docstrings under their
 fields, and stands between `<!-- settings:begin -->` and `<!-- settings:end -->`. The page `protocol.md` comes
-from `lsp/protocol.py` as a whole.
+from `lsp/protocol.py` as a whole. The settings page of the VS Code extension is the block `configuration` of its
+package.json: the server's settings from the same dataclasses, and those that are the editor's own, below.
 """
 
 import ast
 import dataclasses
 import inspect
+import json
 import re
 import sys
 from pathlib import Path
@@ -18,6 +20,24 @@ from oasis_search.lsp import page
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PROTOCOL = ROOT / "docs" / "protocol.md"
+VSCODE = ROOT / "editors" / "vscode" / "package.json"
+
+EDITOR_SETTINGS: dict[str, dict[str, object]] = {
+    "oasis.server.command": {
+        "type": "array",
+        "items": {"type": "string"},
+        "default": [],
+        "scope": "machine-overridable",
+        "markdownDescription": 'The server to start, such as `["/opt/oasis/bin/oasis", "serve"]`; empty looks '
+        "in the selected Python, in `.venv`, on `PATH`, and in the private environment.",
+    },
+    "oasis.server.package": {
+        "type": "string",
+        "default": "oasis-code-search",
+        "scope": "machine",
+        "markdownDescription": "What `pip` installs into the private environment, when you ask for one.",
+    },
+}
 
 
 def main() -> int:
@@ -25,6 +45,7 @@ def main() -> int:
     wanted = {
         README: replace_part(README.read_text(encoding="utf-8"), "settings", settings_table()),
         PROTOCOL: page.render(),
+        VSCODE: vscode_manifest(VSCODE.read_text(encoding="utf-8")),
     }
     stale = [path for path, text in wanted.items() if path.read_text(encoding="utf-8") != text]
     if "--check" in sys.argv[1:]:
@@ -51,16 +72,41 @@ def settings_table() -> str:
     return "\n".join(rows)
 
 
+def vscode_manifest(text: str) -> str:
+    """The extension's package.json with the present settings."""
+    manifest = json.loads(text)
+    properties = dict(EDITOR_SETTINGS)
+    for name, value, description in _values(settings.Settings(), ""):
+        properties[f"oasis.{name}"] = {**_schema(value), "markdownDescription": description}
+    manifest["contributes"]["configuration"]["properties"] = properties
+    return json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+
+
+def _schema(value: object) -> dict[str, object]:
+    if isinstance(value, bool):
+        return {"type": "boolean", "default": value}
+    if isinstance(value, int):
+        return {"type": "integer", "minimum": 0, "default": value}
+    if isinstance(value, tuple):
+        return {"type": "array", "items": {"type": "string"}, "default": list(value)}
+    return {"type": "string", "default": value}
+
+
 def _rows(value: object, prefix: str) -> list[tuple[str, str, str]]:
+    return [(name, _default(inner), text) for name, inner, text in _values(value, prefix)]
+
+
+def _values(value: object, prefix: str) -> list[tuple[str, object, str]]:
+    """(dotted name, default, description) of every setting."""
     texts = _field_docstrings(type(value))
-    rows: list[tuple[str, str, str]] = []
+    found: list[tuple[str, object, str]] = []
     for field in dataclasses.fields(value):  # type: ignore[arg-type] # always one of the settings' classes
         inner = getattr(value, field.name)
         if dataclasses.is_dataclass(inner):
-            rows += _rows(inner, f"{prefix}{_camel(field.name)}.")
+            found += _values(inner, f"{prefix}{_camel(field.name)}.")
         else:
-            rows.append((prefix + _camel(field.name), _default(inner), texts[field.name]))
-    return rows
+            found.append((prefix + _camel(field.name), inner, texts[field.name]))
+    return found
 
 
 def _field_docstrings(kind: type) -> dict[str, str]:
