@@ -878,7 +878,8 @@ With a prefix argument, or ONLY-HERE non-nil, only in this project."
       (if (null groups)
           (message "OASIS: %s" (or (plist-get result :message) "no duplicates"))
         (oasis--list
-         (format "OASIS: %d groups of duplicates" (length groups))
+         (format "OASIS: %d %s of duplicates" (length groups)
+                 (if (cdr groups) "groups" "group"))
          (plist-get result :message)
          (lambda () (oasis-duplicates only-here))
          (lambda ()

@@ -52,6 +52,21 @@ const globe = "🌍🌎"; export function haversine(a, b) {
 """,
     "README.md": "# Shop\n\nHow parcels are shipped to customers abroad.\n",
 }
+COPY = """\
+def mean_of_positive(numbers):
+    kept = []
+    for number in numbers:
+        if number > 0:
+            kept.append(number)
+    if not kept:
+        raise ValueError("nothing is positive")
+    return sum(kept) / len(kept)
+"""
+SECOND = {
+    "tide.py": "def next_high_tide(moon):\n    return moon.phase() + 6\n",
+    "first_copy.py": COPY,
+    "second_copy.py": COPY,
+}
 
 
 def _emacs() -> str:
@@ -74,9 +89,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     """What one whole session in Emacs saw."""
     base = tmp_path_factory.mktemp("emacs")
     root = _project(base / "shop", WORKSPACE)
-    second = _project(
-        base / "second", {"tide.py": "def next_high_tide(moon):\n    return moon.phase() + 6\n"}
-    )
+    second = _project(base / "second", SECOND)
     environment = {
         **os.environ,
         "HOME": str(base),
@@ -180,8 +193,12 @@ def test_second_project_joins_the_same_server(outcome: dict[str, object]) -> Non
     assert outcome["servers"] == 1
 
 
-def test_duplicates_answer_in_words_when_there_are_none(outcome: dict[str, object]) -> None:
-    assert str(outcome["duplicates"]).startswith("OASIS: ")
+def test_duplicates_are_listed_in_groups(outcome: dict[str, object]) -> None:
+    assert str(outcome["no_duplicates"]).startswith("OASIS: ")
+    title, text = _texts(outcome["duplicates"])
+    assert title == "OASIS: 1 group of duplicates"
+    assert text.startswith("exact, 2 times")
+    assert text.index("first_copy.py:1") < text.index("second_copy.py:1")
 
 
 def test_status_names_the_projects(outcome: dict[str, object]) -> None:
