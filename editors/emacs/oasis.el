@@ -64,6 +64,11 @@ When nil every project has a server of its own."
   "Seconds to wait for an answer."
   :type 'number)
 
+(defcustom oasis-first-wait 10
+  "Seconds the first search waits for the index of a project.
+After that it shows what was indexed so far."
+  :type 'number)
+
 (defcustom oasis-sync-delay 0.3
   "Seconds without typing after which unsaved text goes to the server."
   :type 'number)
@@ -99,6 +104,7 @@ When nil every project has a server of its own."
   ((roots :initform nil :documentation "Project roots that it serves.")
    (methods :initform nil :documentation "Own methods that it announced.")
    (statuses :initform nil :documentation "Alist of folder URI to status.")
+   (settled :initform nil :documentation "Folder URIs that were indexed once.")
    (stopping :initform nil :documentation "Whether its end was asked for."))
   "A connection to one server.")
 
@@ -320,6 +326,9 @@ When nil every project has a server of its own."
      (setf (alist-get (plist-get parameters :uri) (oref connection statuses)
                       nil nil #'equal)
            parameters)
+     (unless (member (plist-get parameters :phase) '("scanning" "indexing"))
+       (cl-pushnew (plist-get parameters :uri) (oref connection settled)
+                   :test #'equal))
      (force-mode-line-update t))
     ('window/showMessage
      (message "OASIS: %s" (plist-get parameters :message)))))
@@ -346,6 +355,22 @@ When nil every project has a server of its own."
   (condition-case problem
       (jsonrpc-request connection method parameters :timeout oasis-request-timeout)
     (jsonrpc-error (user-error "OASIS: %s" (oasis--why problem)))))
+
+(defun oasis--await (connection root &optional is-begun)
+  "Wait a little until CONNECTION has indexed the project at ROOT once.
+When IS-BEGUN is non-nil, only until that has begun."
+  (let ((uri (oasis--uri root))
+        (until (+ (float-time) oasis-first-wait))
+        (was-told nil))
+    (while (and (jsonrpc-running-p connection)
+                (< (float-time) until)
+                (not (member uri (oref connection settled)))
+                (not (and is-begun
+                          (assoc uri (oref connection statuses)))))
+      (unless was-told
+        (setq was-told t)
+        (message "OASIS: indexing %s..." (abbreviate-file-name root)))
+      (accept-process-output (jsonrpc--process connection) 0.1))))
 
 (defun oasis--command (connection name &rest arguments)
   "Have CONNECTION run the server's command NAME with ARGUMENTS."
@@ -725,6 +750,7 @@ Words such as lang:go, path:src/, \"exact words\" and -test restrict."
   (let* ((root (oasis--root))
          (connection (oasis--connect root))
          (here (and only-here root)))
+    (oasis--await connection root (null query))
     (if query
         (oasis--list-search connection query here)
       (oasis--search-as-you-type connection here))))
@@ -816,7 +842,9 @@ The newest question wins: answers to older ones are dropped."
 (defun oasis-similar ()
   "List code that is similar to the region or to the function at point."
   (interactive)
-  (let ((connection (oasis--connect)))
+  (let* ((root (oasis--root))
+         (connection (oasis--connect root)))
+    (oasis--await connection root)
     (oasis--list-similar connection (oasis--similar-parameters))))
 
 (defun oasis--list-similar (connection parameters)
@@ -868,6 +896,7 @@ With a prefix argument, or ONLY-HERE non-nil, only in this project."
          (connection (oasis--connect root)))
     (unless (member "oasis/duplicates" (oref connection methods))
       (user-error "OASIS: this server cannot list duplicates; update it (`uv tool upgrade oasis-code-search')"))
+    (oasis--await connection root)
     (let* ((parameters (oasis--restrict
                         (and only-here (list :folder (oasis--uri root)))))
            (result (let ((oasis-request-timeout (* 10 oasis-request-timeout)))

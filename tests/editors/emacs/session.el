@@ -156,6 +156,10 @@
       (signal-process process 'SIGKILL)
       (wait "the news of the crash" (lambda () said))
       (note :crash (car said))
+      (kill-buffer "*oasis*")
+      (visit "src/retry.py")
+      (oasis-search "wait longer after each failed attempt")
+      (note :first (files))
       (note :again (search "wait longer after each failed attempt" "retry.py")))
     (let ((process (jsonrpc--process (cdar oasis--connections))))
       (note :pid (process-id process))
@@ -168,5 +172,6 @@
 
 (session)
 (with-temp-file (plist-get given :result)
-  (insert (json-serialize seen)))
+  (let ((text (json-serialize seen)))
+    (insert (if (multibyte-string-p text) text (decode-coding-string text 'utf-8)))))
 ;;; session.el ends here

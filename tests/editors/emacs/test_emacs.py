@@ -211,6 +211,7 @@ def test_empty_answer_is_a_message(outcome: dict[str, object]) -> None:
 
 def test_crash_is_told_once_and_the_next_search_starts_anew(outcome: dict[str, object]) -> None:
     assert "the server ended" in str(outcome["crash"])
+    assert _texts(outcome["first"])[0] == "retry.py"
     assert outcome["again"] == ["retry.py", 8, 4]
 
 
