@@ -2,8 +2,8 @@
 
 The table of settings in the README comes from the dataclasses in `settings.py` and the docstrings under their
 fields, and stands between `<!-- settings:begin -->` and `<!-- settings:end -->`. The page `protocol.md` comes
-from `lsp/protocol.py` as a whole. The settings page of the VS Code extension is the block `configuration` of its
-package.json: the server's settings from the same dataclasses, and those that are the editor's own, below.
+from `lsp/protocol.py` as a whole. The settings page of the VS Code extension is the block `configuration` of
+its package.json: the server's settings from the same dataclasses, and the editor's own, below.
 """
 
 import ast
@@ -28,7 +28,7 @@ EDITOR_SETTINGS: dict[str, dict[str, object]] = {
         "items": {"type": "string"},
         "default": [],
         "scope": "machine-overridable",
-        "markdownDescription": 'The server to start, such as `["/opt/oasis/bin/oasis", "serve"]`; empty looks '
+        "markdownDescription": 'The server to start, such as `["/opt/oasis", "serve"]`; empty looks '
         "in the selected Python, in `.venv`, on `PATH`, and in the private environment.",
     },
     "oasis.server.package": {

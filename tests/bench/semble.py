@@ -1,6 +1,6 @@
 """Measure the ranking on a suite of questions whose answers are files, repository by repository.
 
-    python tests/bench/semble.py --suite FOLDER --metrics FOLDER [--encoder NAME] [--ablate] [--json]
+    python tests/bench/semble.py --suite FOLDER --metrics FOLDER [--encoder NAME] [--model mini] [--ablate]
 
 `--metrics` is the folder that holds metrics.py. Every repository is indexed in memory with the real unit
 cutter and encoder, every question is searched, and the hits become a ranking of files, each at its best hit.
@@ -14,19 +14,18 @@ import importlib.util
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from hashlib import blake2b
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from snapshots import DEFAULT_CACHE, CachedModel, build_snapshot
+
 from oasis_search.encoder import BagEncoder, HashingEncoder, load
-from oasis_search.index import Delta, IndexedFile, Snapshot, quantise
-from oasis_search.index.prepare import prepare
+from oasis_search.index import Snapshot
 from oasis_search.search import Query, search
 from oasis_search.search.weights import WEIGHTS, Weights
-from oasis_search.syntax import language_of
 
 DEPTH = 100
 """Hits asked for: enough to give ten files."""
@@ -50,41 +49,31 @@ def main() -> None:
     parser.add_argument("--suite", type=Path, required=True, help="rebuilt suite (corpus.jsonl.gz, ...)")
     parser.add_argument("--metrics", type=Path, required=True, help="folder that holds metrics.py")
     parser.add_argument("--encoder", default="static", help="static, hashing, none or a model folder")
+    parser.add_argument("--model", default="", help="a better encoder on top, such as mini")
+    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="keeps the vectors of --model")
     parser.add_argument("--ablate", action="store_true", help="repeat without each signal")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     options = parser.parse_args()
-    metrics = _load_module(options.metrics / "metrics.py")
+    metrics = load_module(options.metrics / "metrics.py")
     encoder = _encoder(options.encoder)
-    corpus, questions = _load_suite(metrics, options.suite)
-    snapshots = {repo: build_snapshot(files, encoder) for repo, files in corpus.items()}
-    table = measure(snapshots, questions, encoder, metrics.ndcg10_binary, WEIGHTS)
-    report: dict[str, Any] = {"encoder": options.encoder, **table}
+    model = CachedModel(options.model, options.cache) if options.model else None
+    corpus, questions = load_suite(metrics, options.suite)
+    snapshots = {repo: build_snapshot(files, encoder, model) for repo, files in corpus.items()}
+    table = measure(snapshots, questions, encoder, model, metrics.ndcg10_binary, WEIGHTS)
+    report: dict[str, Any] = {"encoder": f"{options.encoder} {options.model}".strip(), **table}
     if options.ablate:
         report["without"] = {
-            name: measure(snapshots, questions, encoder, metrics.ndcg10_binary, weights)
+            name: measure(snapshots, questions, encoder, model, metrics.ndcg10_binary, weights)
             for name, weights in ablations()
         }
     print(json.dumps(report, indent=1) if options.json else _as_text(report))
-
-
-def build_snapshot(files: Iterable[tuple[str, bytes]], encoder: BagEncoder | None) -> Snapshot:
-    """Snapshot of (path, source) pairs, indexed as the server does it."""
-    added = []
-    for path, source in files:
-        language = language_of(Path(path), source[:200])
-        if language is None:
-            continue
-        record, bags, _ = prepare(source, language)
-        vectors = {encoder.fingerprint: quantise(encoder.encode_counts(bags))} if encoder else {}
-        digest = blake2b(source, digest_size=16).digest()
-        added.append(IndexedFile(path, language.name, digest, record, vectors))
-    return Snapshot().apply(Delta(added=added))
 
 
 def measure(
     snapshots: Mapping[str, Snapshot],
     questions: Sequence[Question],
     encoder: BagEncoder | None,
+    model: CachedModel | None,
     metric: Callable[[Sequence[str], Mapping[str, float]], float],
     weights: Weights,
 ) -> dict[str, Any]:
@@ -95,7 +84,14 @@ def measure(
     times = []
     for question in questions:
         start = time.perf_counter()
-        hits = search(snapshots[question.repo], Query(question.text, DEPTH), encoder, weights=weights)
+        refined_by = [model.query_vector(question.text)] if model else []
+        hits = search(
+            snapshots[question.repo],
+            Query(question.text, DEPTH),
+            encoder,
+            refined_by=refined_by,
+            weights=weights,
+        )
         times.append(time.perf_counter() - start)
         paths = [hit.path for hit in hits]
         value = 100 * metric(list(dict.fromkeys(paths)), question.gains)
@@ -129,7 +125,7 @@ def _encoder(name: str) -> BagEncoder | None:
     return encoder  # type: ignore[return-value]
 
 
-def _load_suite(
+def load_suite(
     metrics: ModuleType, folder: Path
 ) -> tuple[dict[str, list[tuple[str, bytes]]], list[Question]]:
     corpus, queries, qrels, _ = metrics.load_set(folder)
@@ -146,7 +142,7 @@ def _load_suite(
     return files, questions
 
 
-def _load_module(path: Path) -> ModuleType:
+def load_module(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None or not path.is_file():
         sys.exit(f"{path} is not there. Give --metrics the folder that holds metrics.py.")

@@ -52,6 +52,9 @@ class DocumentedFunction:
     """What the documentation says first, without markup and without the function's name before it."""
     parts: tuple[str, ...]
     """Its code without the documentation, as it is indexed: several texts for a long function."""
+    start_byte: int = 0
+    end_byte: int = 0
+    """Where it lies in its file, documentation included."""
 
     @property
     def code_key(self) -> str:
@@ -122,7 +125,9 @@ def _documented(
     cuts = _comments_above(source[start : unit.name_span.start_byte], language)
     cuts += _docstring(source[name_end:end], unit.doc, name_end - start)
     code = [_without(source, start, cuts, part) for part in parts]
-    function = DocumentedFunction(path, unit.name, unit.container, sentence, tuple(filter(None, code)))
+    function = DocumentedFunction(
+        path, unit.name, unit.container, sentence, tuple(filter(None, code)), start, end
+    )
     if len(function.code_key) < MIN_CODE_CHARACTERS or _plain(sentence) in _plain(function.code_key):
         return None
     return function
@@ -143,6 +148,8 @@ def _comments_above(head: bytes, language: Language) -> list[tuple[int, int]]:
 def _docstring(body: bytes, doc: str, offset: int) -> list[tuple[int, int]]:
     """Range of the string literal in `body` that says `doc`, moved by `offset`."""
     text = body.decode("utf-8", "surrogateescape")
+    if doc.strip().partition("\n")[0].strip() not in text:
+        return []  # it is a comment; an unpaired quote would make the search below quadratic
     for found in _STRING.finditer(text):
         literal = found[0].encode("utf-8", "surrogateescape")
         if docstring_text(literal.decode("utf-8", "replace")) == doc:

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from oasis_search.index.lexical import document_frequencies, holds, inverse_document_frequency
 from oasis_search.index.snapshot import Snapshot, UnitView
 from oasis_search.search.analysis import Analysis
+from oasis_search.search.calibration import Evidence, margins, probability
 from oasis_search.search.fusion import Candidates
-from oasis_search.search.query import Hit, Reason
+from oasis_search.search.query import Hit, Reason, Trace
 from oasis_search.search.signals import Verdict
 
 MAX_TERMS = 16
@@ -27,6 +28,7 @@ def hits(
 ) -> list[Hit]:
     """The hits of some rows of the candidates, in that order."""
     matched, shares = _matches(snapshot, analysis, candidates.units[rows])
+    way, evidence = evidence_of(analysis, candidates, verdict, rows, shares, scores.tolist())
     result = []
     for at, (row, score) in enumerate(zip(rows.tolist(), scores.tolist(), strict=True)):
         view = snapshot.view(int(candidates.units[row]))
@@ -35,7 +37,8 @@ def hits(
             hit_of_view(
                 view,
                 score=score,
-                probability=probability(shares[at], cosine, defines=bool(verdict.definition[row])),
+                probability=probability(way, evidence[at]),
+                trace=Trace(way, evidence[at]),
                 reasons=_reasons(verdict, row, matched[at], cosine, int(candidates.refined[row])),
             )
         )
@@ -43,7 +46,12 @@ def hits(
 
 
 def hit_of_view(
-    view: UnitView, *, score: float = 0.0, probability: float = 0.0, reasons: tuple[Reason, ...] = ()
+    view: UnitView,
+    *,
+    score: float = 0.0,
+    probability: float = 0.0,
+    reasons: tuple[Reason, ...] = (),
+    trace: Trace | None = None,
 ) -> Hit:
     """A unit as a hit, so that it can be verified and shown."""
     return Hit(
@@ -58,17 +66,40 @@ def hit_of_view(
         score=round(score, 6),
         probability=probability,
         reasons=reasons,
+        trace=trace,
     )
 
 
-def probability(matched_share: float, cosine: float, *, defines: bool) -> float:
-    """A monotone guess at the chance that a unit answers: not calibrated against judgements yet.
-
-    `matched_share` is the part of the query's idf mass that the unit holds, `defines` that it defines a name
-    of the query. A logistic function with weights set by hand: half the words and a middling cosine: half.
-    """
-    logit = -3.5 + 4.0 * matched_share + 4.0 * max(0.0, cosine) + 2.0 * defines
-    return round(1 / (1 + math.exp(-logit)), 4)
+def evidence_of(
+    analysis: Analysis,
+    candidates: Candidates,
+    verdict: Verdict,
+    rows: NDArray[np.intp],
+    shares: Sequence[float],
+    scores: Sequence[float],
+) -> tuple[str, list[Evidence]]:
+    """How the hits were ranked (a way of `calibration.WAYS`), and what is known of each, in their order."""
+    margin = margins(candidates.cosine)
+    model_margin = margins(candidates.model_cosine)
+    way = "model" if candidates.model_cosine.any() else "static" if candidates.cosine.any() else "words"
+    best = (model_margin if way == "model" else margin).max(initial=0.0)
+    best_share = max(shares, default=0.0)
+    asks_name = float(analysis.is_symbol)
+    return way, [
+        Evidence(
+            matched_share=shares[at],
+            defines=float(verdict.definition[row] > 0),
+            asks_name=asks_name,
+            place=math.log2(at + 1),
+            cosine=float(candidates.cosine[row]),
+            margin=float(margin[row]),
+            model_margin=float(model_margin[row]),
+            best_margin=float(best),
+            best_share=best_share,
+            relative_score=scores[at] / scores[0] if scores[0] > 0 else 1.0,
+        )
+        for at, row in enumerate(rows.tolist())
+    ]
 
 
 def _matches(

@@ -50,6 +50,23 @@ class Candidates:
     """1 for the best, 0 for a unit that no ranking holds."""
     refined: NDArray[np.int32]
     """Rank by the better encoders from 1; 0 where there is none or the unit is not covered or not near."""
+    model_cosine: NDArray[np.float32]
+    """Similarity to the query by the best of these encoders; 0 likewise."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Near:
+    """Units (n,) that a vector is near to, in any order, with their cosines (n,)."""
+
+    units: NDArray[np.int64]
+    cosines: NDArray[np.float32]
+
+    def over(self, units: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(c,) the cosines of ascending units; 0 for those that it is not near to."""
+        result = np.zeros(len(units), np.float32)
+        held = np.isin(self.units, units)
+        result[np.searchsorted(units, self.units[held])] = self.cosines[held]
+        return result
 
 
 def gather(
@@ -73,7 +90,7 @@ def gather(
         dense_units, cosines = nearest(
             snapshot, first.fingerprint, first.vector, DENSE_CANDIDATES, allowed=allowed, cancelled=cancelled
         )
-    refined, seen = _refined(snapshot, dense_units, refined_by, allowed, cancelled)
+    refined, seen, near = _refined(snapshot, dense_units, refined_by, allowed, cancelled)
     defined = [units_with(snapshot, symbol.term) for symbol in analysis.symbols]
     defined = [units for units in defined if len(units) <= DEFINITION_CANDIDATES]
     if allowed is not None:
@@ -96,7 +113,8 @@ def gather(
     by_model = np.zeros(len(units), np.int32)
     by_model[np.searchsorted(units, refined)] = np.where(seen[refined], places, 0) if refined_by else 0
     peak = fused.max(initial=0.0)
-    return Candidates(units, lexical_scores[units], cosine, fused / peak if peak else fused, by_model)
+    fused = fused / peak if peak else fused
+    return Candidates(units, lexical_scores[units], cosine, fused, by_model, near.over(units))
 
 
 def _query_vector(encoder: Encoder | None, analysis: Analysis) -> QueryVector | None:
@@ -113,19 +131,21 @@ def _refined(
     refined_by: Sequence[QueryVector],
     allowed: NDArray[np.bool_] | None,
     cancelled: Callable[[], bool],
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """The dense ranking after every better encoder, and (size,) which units any of them covers."""
+) -> tuple[NDArray[np.int64], NDArray[np.bool_], "_Near"]:
+    """The dense ranking after every better encoder, (size,) which units any covers, what the best is near."""
+    near = _Near(np.zeros(0, np.int64), np.zeros(0, np.float32))
     seen = np.zeros(snapshot.size if refined_by else 0, bool)
     if not refined_by:
-        return ranking[:0], seen
+        return ranking[:0], seen, near
     for query in refined_by:
         has = covered(snapshot, query.fingerprint)
-        better, _ = nearest(
+        better, cosines = nearest(
             snapshot, query.fingerprint, query.vector, DENSE_CANDIDATES, allowed=allowed, cancelled=cancelled
         )
         ranking = refine(ranking, has, better, DENSE_CANDIDATES)
         seen |= has
-    return ranking, seen
+        near = _Near(better, cosines)
+    return ranking, seen, near
 
 
 def ranks(descending: NDArray[np.float32]) -> NDArray[np.float32]:

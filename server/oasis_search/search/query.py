@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from oasis_search.search.calibration import Evidence
 from oasis_search.syntax.units import Kind, Span
 
 DEFAULT_LIMIT = 20
@@ -43,6 +44,15 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class Trace:
+    """The numbers behind a hit's probability: `calibration.probability` of them gives it again."""
+
+    way: str
+    """How it was ranked, one of `calibration.WAYS`."""
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One search result, ready to show; holds no reference to the index."""
 
@@ -62,3 +72,5 @@ class Hit:
     probability: float
     """Estimated chance that this answers the query, 0 to 1."""
     reasons: tuple[Reason, ...] = ()
+    trace: Trace | None = None
+    """The numbers behind the probability; None for a hit that no search ranked."""

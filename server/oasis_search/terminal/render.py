@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING, TextIO
 
 from oasis_search.syntax.units import qualified_name
@@ -16,13 +17,14 @@ PLAIN_WIDTH = 120
 """Columns of the preview where the width of a terminal is not known."""
 
 
-def answer_to_json(answer: SearchAnswer) -> dict[str, object]:
+def answer_to_json(answer: SearchAnswer, *, explain: bool = False) -> dict[str, object]:
     """The JSON of `oasis search --json`."""
     return {
-        "hits": [_hit_to_json(found) for found in answer.hits],
+        "hits": [_hit_to_json(found) | (_trace_to_json(found) if explain else {}) for found in answer.hits],
         "coverage": coverage_to_json(answer.coverage),
         "model": answer.model,
         "elapsed_ms": round(answer.elapsed_ms, 3),
+        **({"message": answer.message} if answer.message else {}),
     }
 
 
@@ -65,6 +67,12 @@ def _hit_to_json(found: FoundHit) -> dict[str, object]:
         "probability": hit.probability,
         "reasons": [{"signal": reason.signal, "detail": reason.detail} for reason in hit.reasons],
     }
+
+
+def _trace_to_json(found: FoundHit) -> dict[str, object]:
+    """What `calibration.probability` needs to give the probability again."""
+    trace = found.hit.trace
+    return {"trace": {"way": trace.way, **asdict(trace.evidence)}} if trace else {}
 
 
 def symbol(found: FoundHit) -> str:
@@ -132,6 +140,10 @@ def _title(found: FoundHit) -> str:
 def _reasons(found: FoundHit) -> Iterator[str]:
     for reason in found.hit.reasons:
         yield shown_path(f"{reason.signal}: {reason.detail}")
+    if found.hit.trace is not None:
+        numbers = asdict(found.hit.trace.evidence)
+        told = ", ".join(f"{name} {value:.2f}" for name, value in numbers.items() if value)
+        yield f"probability: {found.hit.probability:.4f} by {found.hit.trace.way}, from {told}"
 
 
 def _write_coloured(answer: SearchAnswer, out: TextIO, *, explain: bool) -> None:

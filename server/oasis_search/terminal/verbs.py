@@ -66,14 +66,17 @@ def search(arguments: argparse.Namespace) -> bool:
     if model is not None and (model.message or answer.coverage.model < 1.0):
         sys.stderr.write(f"oasis: {_describe_model(model, answer.coverage)}\n")
     if arguments.json:
-        write_json(answer_to_json(answer))
+        write_json(answer_to_json(answer, explain=arguments.explain))
         return bool(answer.hits)
     write_answer(answer, sys.stdout, explain=arguments.explain)
     if not answer.hits:
         sys.stderr.write(answer.message or f"Nothing found in {shown_path(str(folder))}.")
         sys.stderr.write("\n")
-    elif sys.stderr.isatty():
-        sys.stderr.write(f"{summarize(answer)}\n")
+    else:
+        if answer.message:
+            sys.stderr.write(f"{answer.message}\n")
+        if sys.stderr.isatty():
+            sys.stderr.write(f"{summarize(answer)}\n")
     return bool(answer.hits)
 
 

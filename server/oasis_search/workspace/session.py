@@ -17,6 +17,7 @@ from oasis_search.errors import WorkspaceError
 from oasis_search.index.snapshot import UnitView
 from oasis_search.index.store import store_path
 from oasis_search.search import search as search_snapshot
+from oasis_search.search.calibration import NOTHING_BELOW
 from oasis_search.search.clones import Level
 from oasis_search.search.duplicates import is_comparable
 from oasis_search.search.explain import hit_of_view
@@ -156,6 +157,8 @@ class Session:
         hits = lists[0] if len(lists) == 1 else sorted((h for one in lists for h in one), key=_by_probability)
         is_partial = any(index.phase in (Phase.SCANNING, Phase.INDEXING) for index in chosen)
         message = "Indexing is still going on; more may be found soon." if is_partial else ""
+        if hits and max(found.hit.probability for found in hits) < NOTHING_BELOW and not is_partial:
+            message = "Nothing here seems to answer this; these are only the nearest."
         model = refined_by[-1].model if refined_by else self._model
         if not refined_by and any(index.coverage.model for index in chosen):
             message = f"The model did not answer in time; this is the order of {model}. {message}".strip()
