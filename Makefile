@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 CODE   := server oasis_train tests docs
 
-.PHONY: help demo test check docs bench bench-quality bench-train train-smoke train-static train-mini soak clean
+.PHONY: help demo test test-editors check docs bench bench-quality bench-train train-smoke train-static train-mini soak clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -55,6 +55,12 @@ test: $(VENV)/.installed-dev ## Run every check and every test
 	$(BIN)/python -m pytest -q
 	$(MAKE) --no-print-directory train-smoke
 
+# The real editors: code-server in a browser, Neovim, Emacs. A missing one is a failure, never a skip.
+# What is downloaded for them is kept in OASIS_EDITORS_CACHE; OASIS_EDITORS_SHOTS receives screenshots.
+test-editors: $(VENV)/.installed-dev ## Test every editor's client in the real editor
+	tests/editors/packages.sh
+	OASIS_TEST_EDITORS=1 $(BIN)/python -m pytest -q tests/editors
+
 check: $(VENV)/.installed-dev ## What to run before a commit: all checks and the unit tests
 	$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest -q tests/unit
@@ -76,6 +82,7 @@ bench: $(VENV)/.installed-dev ## Measure speed and memory on real code (figures 
 # The suite is rebuilt outside of this repository: it is other people's code.
 bench-quality: $(VENV)/.installed-dev ## Measure the ranking: make bench-quality SUITE=folder METRICS=folder-of-metrics.py
 	$(BIN)/python tests/bench/semble.py --suite $(SUITE) --metrics $(METRICS) --ablate
+	$(BIN)/python tests/bench/semble.py --suite $(SUITE) --metrics $(METRICS) --model mini
 
 train-smoke: $(VENV)/.installed-dev ## Train a tiny model through every stage, on Python's own library
 	@rm -rf $(VENV)/smoke

@@ -7,6 +7,8 @@ import { promisify } from "node:util";
 import * as vscode from "vscode";
 
 const run = promisify(execFile);
+/** What `oasis --version` prints; another program of this name prints something else. */
+const VERSION = /^oasis \d+\.\d+/;
 const PROBE_TIMEOUT_MS = 20_000;
 const IS_WINDOWS = process.platform === "win32";
 
@@ -72,7 +74,7 @@ async function answers(command: string): Promise<boolean> {
   }
   try {
     const { stdout } = await run(command, ["--version"], { timeout: PROBE_TIMEOUT_MS });
-    return /oasis/i.test(stdout);
+    return VERSION.test(stdout.trim());
   } catch {
     return false;
   }
