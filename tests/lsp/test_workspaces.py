@@ -40,6 +40,11 @@ async def test_empty_folder_gives_no_hits(connect: "Connect", tmp_path: Path) ->
     assert (await editor.search("anything"))["hits"] == []
 
 
+async def test_a_question_right_after_the_start_waits_for_the_folders(connect: "Connect") -> None:
+    editor = await connect()
+    assert "No folder" not in (await editor.search("anything")).get("message", "")
+
+
 async def test_no_folder_gives_no_hits_and_a_message(connect: "Connect") -> None:
     editor = await connect(folders=())
     result = await editor.search("anything")

@@ -37,6 +37,7 @@ class Engine:
         self._searchers = ThreadPoolExecutor(2, thread_name_prefix="oasis-search")
         self._session: Session | None = None
         self._opened: asyncio.Event = asyncio.Event()
+        self._admitted: asyncio.Event = asyncio.Event()
         self._is_closed = False
 
     async def open(self, settings: "Settings") -> None:
@@ -58,6 +59,10 @@ class Engine:
         finally:
             self._opened.set()
 
+    def admit(self) -> None:
+        """Lets questions in; before, they wait, as those that hurry would hear that no folder is open."""
+        self._admitted.set()
+
     def apply(self, changes: "Sequence[FileChange]") -> None:
         """Passes edits on; before `open` is done nothing, as the first scan will read everything anyway."""
         if self._session is not None and not self._is_closed:
@@ -72,7 +77,7 @@ class Engine:
 
     async def ask(self, step: "Callable[[Session, Callable[[], bool]], _T]") -> _T:
         """The result of `step`, which polls its second argument to learn that it was cancelled."""
-        await self._opened.wait()
+        await self._admitted.wait()
         cancelled = threading.Event()
         work = asyncio.get_running_loop().run_in_executor(
             self._searchers, lambda: step(self._open_session(), cancelled.is_set)

@@ -24,7 +24,17 @@ class Folders:
         server.on_notification(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS, self._did_change)
 
     async def add(self, uris: Iterable[str]) -> None:
-        """Opens folders; one that cannot be opened is named to the user."""
+        """Opens folders and sees to it that somebody watches them."""
+        await self.watch(await self.open(uris))
+
+    async def watch(self, roots: Iterable[Path]) -> None:
+        """Sees to it that somebody watches these folders; may wait for the client."""
+        for root in roots:
+            await self._server.watching.watch(root)
+
+    async def open(self, uris: Iterable[str]) -> list[Path]:
+        """Those of the folders that could be opened; the others are named to the user."""
+        opened = []
         for uri in uris:
             root = local_path(uri)
             if root is None:
@@ -44,7 +54,8 @@ class Folders:
                     for document in self._server.documents.below(root)
                 ]
             )
-            await self._server.watching.watch(root)
+            opened.append(root)
+        return opened
 
     @property
     def roots(self) -> tuple[Path, ...]:

@@ -45,8 +45,11 @@ class Lifetime:
         except Exception as error:
             log.exception("The index could not be opened.")
             server.say(f"The index could not be opened: {error}", types.MessageType.Error)
+            server.engine.admit()
             return
-        await server.folders.add(server.client.folder_uris)
+        roots = await server.folders.open(server.client.folder_uris)
+        server.engine.admit()
+        await server.folders.watch(roots)
 
     async def _shutdown(self, _params: object) -> None:
         self.exit_code = 0
