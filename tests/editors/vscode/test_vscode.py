@@ -82,6 +82,8 @@ SETTINGS = {
     "extensions.autoUpdate": False,
     "git.enabled": False,
     "telemetry.telemetryLevel": "off",
+    "chat.disableAIFeatures": True,
+    "workbench.secondarySideBar.defaultVisibility": "hidden",
 }
 
 
