@@ -20,6 +20,9 @@ export function titleOf(hit: Hit): string {
 }
 
 export function weightOf(hit: Hit): string {
+  if (hit.level && !hit.probability) {
+    return hit.level; // one of a group: it is as near as the others
+  }
   const filled = Math.round(hit.probability * BAR_LENGTH);
   const bar = "▰".repeat(filled) + "▱".repeat(BAR_LENGTH - filled);
   return hit.level ? `${bar} ${hit.level}` : `${bar} ${Math.round(100 * hit.probability)} %`;

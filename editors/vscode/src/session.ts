@@ -56,7 +56,8 @@ export class Session implements vscode.Disposable {
       return undefined;
     }
     try {
-      return await client.sendRequest<T>(method, params, token);
+      // An undefined token would count as a second parameter, and the parameters would travel as a list.
+      return await (token ? client.sendRequest<T>(method, params, token) : client.sendRequest<T>(method, params));
     } catch (error) {
       if (!token?.isCancellationRequested) {
         this.log.error(String(error));
