@@ -78,7 +78,8 @@ TERMS = (
 
 def margins(cosines: NDArray[np.float32]) -> NDArray[np.float32]:
     """How far each cosine (c,) stands out, in deviations above the median of those that are not 0."""
-    known = cosines[cosines != 0]
+    # Sorted and in double precision: the order of units in segments must not show in the last bits.
+    known = np.sort(cosines[cosines != 0]).astype(np.float64)
     if len(known) < 2:
         return np.zeros(len(cosines), np.float32)
     spread = max(float(known.std()), 1e-3)

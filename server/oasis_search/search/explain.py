@@ -87,16 +87,16 @@ def evidence_of(
     asks_name = float(analysis.is_symbol)
     return way, [
         Evidence(
-            matched_share=shares[at],
+            matched_share=round(shares[at], 4),
             defines=float(verdict.definition[row] > 0),
             asks_name=asks_name,
             place=math.log2(at + 1),
-            cosine=float(candidates.cosine[row]),
-            margin=float(margin[row]),
-            model_margin=float(model_margin[row]),
-            best_margin=float(best),
-            best_share=best_share,
-            relative_score=scores[at] / scores[0] if scores[0] > 0 else 1.0,
+            cosine=round(float(candidates.cosine[row]), 4),
+            margin=round(float(margin[row]), 4),
+            model_margin=round(float(model_margin[row]), 4),
+            best_margin=round(float(best), 4),
+            best_share=round(best_share, 4),
+            relative_score=round(scores[at] / scores[0], 4) if scores[0] > 0 else 1.0,
         )
         for at, row in enumerate(rows.tolist())
     ]
