@@ -12,7 +12,7 @@ from typing import Any
 
 from oasis_search.encoder import Manifest, load, shipped_models
 from oasis_search.encoder.folder import record_files, write_manifest
-from oasis_search.encoder.joined import KIND, part_facts
+from oasis_search.encoder.joined import KIND, Shares, part_facts
 from oasis_train.errors import TrainingError
 
 
@@ -23,6 +23,9 @@ class Part:
     model: str
     """A shipped model's name, or a folder."""
     weight: float
+    """Between a question and a code."""
+    code_weight: float = 0.0
+    """Between two codes; 0: the same."""
 
 
 def join_models(
@@ -33,17 +36,18 @@ def join_models(
     licence: str,
     training: Mapping[str, Any] | None = None,
 ) -> Manifest:
-    """Write the folder `out`, whose weights add up to 1; returns its manifest.
+    """Write the folder `out`, with weights that add up to 1; returns its manifest.
 
     Raises TrainingError for fewer than two parts, weights that are not above 0, or folders of one name;
     EncoderError for a part that cannot be loaded.
     """
-    if len(parts) < 2 or any(part.weight <= 0 for part in parts):
+    if len(parts) < 2 or any(part.weight <= 0 or part.code_weight < 0 for part in parts):
         raise TrainingError("Joining takes two models or more, each with a weight above 0.")
     names = [part.model if part.model in shipped_models() else Path(part.model).name for part in parts]
     if len(set(names)) < len(names):
         raise TrainingError(f"Two parts are called {sorted(names)[0]}: give their folders different names.")
     total = sum(part.weight for part in parts)
+    code_total = sum(part.code_weight or part.weight for part in parts)
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     files: list[str] = []
@@ -56,7 +60,8 @@ def join_models(
                 path.relative_to(out).as_posix() for path in sorted((out / own).rglob("*")) if path.is_file()
             ]
         encoder = load(part.model)
-        facts.append(part_facts(own, encoder, part.weight / total))
+        shares = Shares(part.weight / total, (part.code_weight or part.weight) / code_total)
+        facts.append(part_facts(own, encoder, shares))
         dim += encoder.dim
     manifest = Manifest(
         kind=KIND,

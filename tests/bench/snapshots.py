@@ -32,6 +32,11 @@ class CachedModel:
                 self._known = dict(zip(kept["keys"].tolist(), kept["vectors"], strict=True))
 
     @property
+    def name(self) -> str:
+        """What a user calls the encoder."""
+        return self._name
+
+    @property
     def fingerprint(self) -> str:
         """Of the encoder."""
         return self._encoder.fingerprint

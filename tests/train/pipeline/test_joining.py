@@ -53,6 +53,23 @@ def test_scores_are_the_weighted_mean_of_the_parts_scores(joined: Path, other: P
     np.testing.assert_allclose(scores, 0.75 * of_parts[0] + 0.25 * of_parts[1], atol=1e-5)
 
 
+def test_two_codes_can_be_compared_by_other_shares_than_a_question_and_a_code(
+    other: Path, tmp_path: Path
+) -> None:
+    parts = [Part(str(other), 0.7, code_weight=0.4), Part("static", 0.3, code_weight=0.6)]
+    join_models(parts, tmp_path / "both", name="both", licence="Apache-2.0")
+    both, small, static = load(tmp_path / "both"), load(other), load("static")
+    codes = [part.encode(CODES[:2]) for part in (both, small, static)]
+    asked = [part.encode(QUERIES, "query") for part in (both, small, static)]
+    np.testing.assert_allclose(np.linalg.norm(asked[0], axis=1), 1, atol=1e-5)
+    of_two_codes = [vectors @ vectors.T for vectors in codes]
+    np.testing.assert_allclose(of_two_codes[0], 0.4 * of_two_codes[1] + 0.6 * of_two_codes[2], atol=1e-5)
+    of_both = [query @ code.T for query, code in zip(asked, codes, strict=True)]
+    wanted = 0.7 * of_both[1] + 0.3 * of_both[2]
+    ratio = of_both[0] / wanted  # the same for all: the order is the wanted one
+    np.testing.assert_allclose(ratio, ratio[0, 0], atol=1e-4)
+
+
 def test_every_vector_has_length_1_even_if_a_part_does_not_know_the_text(joined: Path) -> None:
     vectors = load(joined).encode([*CODES, "import os", ""])
     lengths = np.linalg.norm(vectors, axis=1)
