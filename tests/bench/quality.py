@@ -35,7 +35,8 @@ from oasis_search.search import Query, search
 from oasis_search.search.similar import Place, SimilarQuery, similar
 from oasis_search.search.tiers import QueryVector
 from oasis_search.search.weights import WEIGHTS, Weights
-from oasis_search.syntax.languages import language_by_name
+from oasis_search.syntax.languages import TEXT, language_by_name
+from oasis_search.workspace.origin import Origin
 from oasis_train.evaluation.evaluate import rank_pool
 from oasis_train.evaluation.metrics import bootstrap_interval, score_query
 from oasis_train.evaluation.suites import Pool, Suite, load_suite
@@ -225,8 +226,10 @@ def _similar(
         seen_as = [QueryVector("static", encoder.fingerprint, encoder.encode([text], "code")[0])]
         if model:
             seen_as.append(QueryVector(model.name, model.fingerprint, model.encode([text], "code")[0]))
+        language = language_by_name(pool.query_languages[at]) or TEXT
+        run_bytes = Origin(language, text.encode()).run_bytes
         start = time.perf_counter()
-        found = similar(snapshot, SimilarQuery(snapshot.n_units, place=place), seen_as)
+        found = similar(snapshot, SimilarQuery(snapshot.n_units, place=place, run_bytes=run_bytes), seen_as)
         ms = 1000 * (time.perf_counter() - start)
         ranks = _ranks(pool, at, names, (snapshot.view(one.unit).path for one in found))
         yield _scored(suite, pool, at, ranks, kinds, ms)

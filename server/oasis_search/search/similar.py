@@ -1,7 +1,8 @@
 """Code that is like a given piece: its nearest units, without itself and what lies around or inside it.
 
-Dense only: a piece of code has said what it is about with every one of its words; a mixture with BM25 has
-not been measured yet. The first tier's ranking is refined by better encoders as that of a question is.
+Dense only: a piece of code has said what it is about with every one of its words, and a share of BM25 takes
+more than it gives (docs/log.md). The first tier's ranking is refined by better encoders as that of a question
+is. A piece of several units, a class or a file, is compared to runs of units that are as long.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,11 +11,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from oasis_search.index.dense import cosines_of, nearest
+from oasis_search.errors import Cancelled
+from oasis_search.index.dense import best, cosines_of, nearest
 from oasis_search.index.snapshot import Snapshot
 from oasis_search.index.tiers import covered
 from oasis_search.search.filters import allowed_units
 from oasis_search.search.query import DEFAULT_LIMIT, Filter
+from oasis_search.search.runs import Run, runs_of_file
 from oasis_search.search.tiers import QueryVector, refine
 
 WIDER = 4
@@ -39,6 +42,8 @@ class SimilarQuery:
     filter: Filter = field(default_factory=Filter)
     place: Place | None = None
     """None for code that is not in this folder."""
+    run_bytes: int = 0
+    """Length of a piece that holds several units; 0 for one that is a single unit or part of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +88,45 @@ def similar(
         )
         ranking = refine(ranking, has, refined, n_wanted)
         by_model[has] = place
+    if query.run_bytes:
+        return _runs(snapshot, query, seen_as, ranking, allowed, cancelled)
     cosines = _cosines(snapshot, ranking, seen_as, by_model[ranking])
     chosen = _whole_units(snapshot, ranking)
     return [
         Neighbour(int(ranking[at]), float(cosines[at]), seen_as[by_model[ranking[at]]].model) for at in chosen
+    ]
+
+
+def _runs(
+    snapshot: Snapshot,
+    query: SimilarQuery,
+    seen_as: Sequence[QueryVector],
+    ranking: NDArray[np.int64],
+    allowed: NDArray[np.bool_] | None,
+    cancelled: Callable[[], bool],
+) -> list[Neighbour]:
+    """Runs in the files of the ranking, by the best encoder that knows all of their units."""
+    paths = dict.fromkeys(snapshot.view(unit).path for unit in ranking.tolist())
+    files = [list(snapshot.units_of(path)) for path in paths]
+    if allowed is not None:
+        files = [kept for units in files if (kept := [unit for unit in units if allowed[unit]])]
+    asked = [unit for units in files for unit in units]
+    knowing = [vector for vector in seen_as[1:] if covered(snapshot, vector.fingerprint)[asked].all()]
+    vector = knowing[-1] if knowing else seen_as[0]
+    found: list[Run] = []
+    for units in files:
+        if cancelled():
+            raise Cancelled("The search was cancelled.")
+        found += runs_of_file(snapshot, units, vector.fingerprint, vector.vector, query.run_bytes)
+    order, cosines = best(
+        snapshot,
+        np.array([run.unit for run in found], np.int64),
+        np.array([run.cosine for run in found], np.float32),
+        len(found),
+    )
+    return [
+        Neighbour(unit, cosine, vector.model)
+        for unit, cosine in zip(order.tolist(), cosines.tolist(), strict=True)
     ]
 
 

@@ -45,6 +45,14 @@ class Origin:
         """What encoders see: the text, and above it the name that is not in it, as of any unit."""
         return named_text(self.text_utf8, self.name, self.container)
 
+    @property
+    def run_bytes(self) -> int:
+        """Bytes of the units that it holds when it is not one itself but several; else 0."""
+        if self.name:
+            return 0
+        units, _ = cut_units(self.text_utf8, self.language)
+        return sum(unit.span.end_byte - unit.span.start_byte for unit in units) if len(units) > 1 else 0
+
 
 def origin_of_text(text: str, language: Language) -> Origin:
     """A pasted or unsaved piece; raises WorkspaceError when it holds no word."""
