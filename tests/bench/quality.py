@@ -32,7 +32,7 @@ from snapshots import DEFAULT_CACHE, CachedModel, build_snapshot
 from oasis_search.encoder import BagEncoder, Role, load
 from oasis_search.index import Snapshot
 from oasis_search.search import Query, search
-from oasis_search.search.similar import Place, SimilarQuery, similar
+from oasis_search.search.similar import WIDER, Place, SimilarQuery, similar
 from oasis_search.search.tiers import QueryVector
 from oasis_search.search.weights import WEIGHTS, Weights
 from oasis_search.syntax.languages import TEXT, language_by_name
@@ -229,7 +229,7 @@ def _similar(
         language = language_by_name(pool.query_languages[at]) or TEXT
         run_bytes = Origin(language, text.encode()).run_bytes
         start = time.perf_counter()
-        found = similar(snapshot, SimilarQuery(snapshot.n_units, place=place, run_bytes=run_bytes), seen_as)
+        found = similar(snapshot, SimilarQuery(HITS // WIDER, place=place, run_bytes=run_bytes), seen_as)
         ms = 1000 * (time.perf_counter() - start)
         ranks = _ranks(pool, at, names, (snapshot.view(one.unit).path for one in found))
         yield _scored(suite, pool, at, ranks, kinds, ms)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from oasis_search.search.query import Filter
 from oasis_search.search.runs import LEAST_SHARE, runs_of_file
@@ -30,8 +31,9 @@ FILES = {
 }
 
 
-def vector_of(text: str) -> np.ndarray:
-    return ENCODER.encode([text])[0]
+def vector_of(text: str) -> NDArray[np.float32]:
+    vector: NDArray[np.float32] = ENCODER.encode([text])[0]
+    return vector
 
 
 @pytest.mark.parametrize("n_bytes", [10, 60, 130, 400, 10_000])
