@@ -104,6 +104,42 @@ local function session()
   end)
   seen.menu = { label = label, cursor = cursor() }
 
+  local picker = require("oasis.live").open("")
+  local function type_words(words)
+    vim.api.nvim_buf_set_lines(picker.prompt_buffer, 0, -1, false, { words })
+    vim.api.nvim_exec_autocmds("TextChangedI", { buffer = picker.prompt_buffer })
+  end
+  type_words("total of an inv") -- a question that the next one overtakes
+  vim.wait(70, function() end)
+  type_words("wait longer after each failed attempt")
+  wait("the live list", function()
+    return picker.words:find("failed attempt") and picker.hits[1] and vim.endswith(picker.hits[1].uri, "retry.py")
+  end)
+  local preview = vim.api.nvim_win_get_buf(picker.preview_window)
+  seen.live = {
+    lines = #vim.api.nvim_buf_get_lines(picker.list_buffer, 0, -1, false),
+    hits = #picker.hits,
+    preview = table.concat(vim.api.nvim_buf_get_lines(preview, 0, -1, false), "\n"),
+    marks = #vim.api.nvim_buf_get_extmarks(preview, vim.api.nvim_get_namespaces()["oasis.live"], 0, -1, {}),
+    answers = { picker.asked },
+  }
+  picker:select(0) -- before the first comes the last
+  seen.live.wraps = picker.chosen == #picker.hits
+  picker:select(1)
+  picker:accept("split")
+  seen.live.cursor = cursor()
+  seen.live.windows_left = #vim.api.nvim_tabpage_list_wins(0)
+  vim.cmd.only({ bang = true })
+
+  vim.fn.setqflist({}, "f")
+  vim.cmd("OasisDuplicates renamed")
+  wait("the copies", function()
+    return #vim.fn.getqflist() > 0
+  end)
+  local copies = vim.fn.getqflist({ items = 0, title = 0 })
+  seen.duplicates = { title = copies.title, texts = vim.tbl_map(function(item) return item.text end, copies.items) }
+  vim.cmd("cclose")
+
   -- Every edit above starts a round of indexing, and the status rightly says so while it lasts.
   wait("both projects to be ready", function()
     said = {}
@@ -114,6 +150,17 @@ local function session()
     seen.status = said[#said]
     return select(2, seen.status:gsub(": ready,", "")) == 2
   end)
+  local function statusline_of(folders)
+    require("oasis.server").folders = folders
+    return require("oasis").statusline()
+  end
+  local real = require("oasis").folders()
+  seen.statusline = {
+    statusline_of(real),
+    statusline_of({ a = { phase = "indexing", filesDone = 21, filesTotal = 50 }, b = { phase = "ready" } }),
+    statusline_of({ a = { phase = "paused" } }),
+  }
+  statusline_of(real)
 
   said = {}
   require("oasis").search("  ")

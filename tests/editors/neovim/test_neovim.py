@@ -46,6 +46,16 @@ const globe = "🌍🌎"; export function haversine(a, b) {
     "README.md": "# Shop\n\nHow parcels are shipped to customers abroad.\n",
 }
 
+COPIED = '''\
+def heaviest_in_NAME(WORD, limit):
+    found = []
+    for one in WORD:
+        if one.weight > limit and one.is_loaded:
+            found.append((one.weight, one.owner))
+    found.sort(reverse=True)
+    return found[:10]
+'''
+
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
@@ -64,6 +74,8 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     (second / "tide.py").write_text(
         "def next_high_tide(moon):\n    return moon.phase() + 6\n", encoding="utf-8"
     )
+    for name, word in (("harbour", "ships"), ("depot", "lorries")):
+        (second / f"{name}.py").write_text(COPIED.replace("WORD", word).replace("NAME", name), encoding="utf-8")
     environment = {
         **os.environ,
         **{f"XDG_{kind}_HOME": str(base / kind) for kind in ("CONFIG", "DATA", "STATE", "CACHE")},
@@ -128,6 +140,29 @@ def test_menu_gets_the_hits_and_opens_the_chosen_one(outcome: dict[str, object])
     assert isinstance(menu, dict)
     assert "Invoice.total_with_tax" in menu["label"]
     assert menu["cursor"][0] == "invoice.py"
+
+
+def test_live_picker_shows_the_newest_answer_with_a_preview_and_opens_it(outcome: dict[str, object]) -> None:
+    live = outcome["live"]
+    assert isinstance(live, dict)
+    assert live["lines"] == live["hits"] > 1
+    assert "def call_with_backoff" in live["preview"]
+    assert live["marks"] >= 10
+    assert live["wraps"]
+    assert live["cursor"][0] == "retry.py"
+    assert live["windows_left"] == 2
+
+
+def test_duplicates_are_listed_by_group(outcome: dict[str, object]) -> None:
+    duplicates = outcome["duplicates"]
+    assert isinstance(duplicates, dict)
+    assert duplicates["title"] == "OASIS: 1 of 1 groups of copies"
+    assert len(duplicates["texts"]) == 2
+    assert all(text.startswith("group 1 (renamed, 2 places, ") for text in duplicates["texts"])
+
+
+def test_statusline_is_empty_when_all_is_well(outcome: dict[str, object]) -> None:
+    assert outcome["statusline"] == ["", "OASIS 42%", "OASIS paused"]
 
 
 def test_status_names_the_projects(outcome: dict[str, object]) -> None:

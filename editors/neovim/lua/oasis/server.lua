@@ -1,0 +1,151 @@
+-- The one server of this Neovim, with every project as one of its workspace folders.
+
+local M = {}
+
+---@class oasis.Options
+---@field cmd string[] the server's command
+---@field root_markers string[] what marks the top folder of a project; without any the working directory is used
+---@field settings table the server's settings, as docs and `oasis serve` know them
+---@field limit integer most hits wanted
+---@field picker "quickfix"|"select" where results are shown
+---@field debounce_ms integer how long the live picker waits for the next key
+
+---@type oasis.Options
+M.options = {
+  cmd = { "oasis", "serve" },
+  root_markers = { ".git", ".hg", "pyproject.toml", "package.json", "go.mod", "Cargo.toml" },
+  settings = {},
+  limit = 20,
+  picker = "quickfix",
+  debounce_ms = 60,
+}
+
+---@type table<string, table> folder URI -> last `oasis/statusChanged`
+M.folders = {}
+
+local request_cancelled = -32800 -- LSP, RequestCancelled
+
+local function client_of_this_nvim()
+  return vim.lsp.get_clients({ name = "oasis" })[1]
+end
+
+function M.say(message, level)
+  vim.notify("OASIS: " .. message, level or vim.log.levels.INFO)
+end
+
+---The project that a buffer belongs to; nil for one that is outside of every project and the working directory.
+local function root_of(bufnr)
+  local name = vim.api.nvim_buf_get_name(bufnr)
+  if vim.bo[bufnr].buftype ~= "" or name:match("^%a[%w+.-]+://") then
+    return nil
+  end
+  local root = vim.fs.root(bufnr, M.options.root_markers)
+  if root then
+    return root
+  end
+  local cwd = vim.fs.normalize(vim.fn.getcwd())
+  local is_inside = name == "" or vim.startswith(vim.fs.normalize(name), cwd .. "/")
+  return is_inside and cwd or nil
+end
+
+---Adds a project to the running server.
+local function add_folder(client, root)
+  local folder = { uri = vim.uri_from_fname(root), name = root }
+  for _, known in ipairs(client.workspace_folders or {}) do
+    if known.uri == folder.uri then
+      return
+    end
+  end
+  client.workspace_folders = client.workspace_folders or {}
+  table.insert(client.workspace_folders, folder)
+  client:notify("workspace/didChangeWorkspaceFolders", { event = { added = { folder }, removed = {} } })
+end
+
+local function reuse(client, config)
+  if client.name ~= "oasis" or client:is_stopped() then
+    return false
+  end
+  if config.root_dir then
+    add_folder(client, config.root_dir)
+  end
+  return true
+end
+
+local function on_status_changed(_, status)
+  M.folders[status.uri] = status
+  vim.api.nvim_exec_autocmds("User", { pattern = "OasisStatusChanged", data = status })
+end
+
+local function server_config()
+  return {
+    name = "oasis",
+    cmd = M.options.cmd,
+    init_options = M.options.settings,
+    handlers = { ["oasis/statusChanged"] = on_status_changed },
+    reuse_client = reuse,
+  }
+end
+
+---The running client, started on the working directory when no buffer started it yet.
+function M.ensure_client()
+  local client = client_of_this_nvim()
+  if client then
+    return client
+  end
+  local config = server_config()
+  config.root_dir = root_of(0) or vim.fn.getcwd()
+  local id = vim.lsp.start(config, { attach = false, reuse_client = reuse })
+  return id and vim.lsp.get_client_by_id(id)
+end
+
+---Calls `done` with the result of a request and the client; errors are shown, but not those of cancelled ones.
+---@return fun() cancel
+function M.request(method, params, done)
+  local client = M.ensure_client()
+  if not client then
+    M.say("the server did not start; see :checkhealth vim.lsp", vim.log.levels.ERROR)
+    return function() end
+  end
+  local _, id = client:request(method, params, function(err, result)
+    if not err then
+      done(result, client)
+    elseif err.code ~= request_cancelled then
+      M.say(err.message, vim.log.levels.ERROR)
+    end
+  end, 0)
+  return function()
+    if id then
+      client:cancel_request(id)
+    end
+  end
+end
+
+---Takes over options and starts the server with the first file of a project.
+---@param opts? oasis.Options
+function M.setup(opts)
+  M.options = vim.tbl_deep_extend("force", M.options, opts or {})
+  local config = server_config()
+  if vim.lsp.config and vim.lsp.enable then
+    config.root_dir = function(bufnr, start)
+      local root = root_of(bufnr)
+      if root then
+        start(root)
+      end
+    end
+    vim.lsp.config("oasis", config)
+    vim.lsp.enable("oasis")
+    return
+  end
+  vim.api.nvim_create_autocmd("FileType", {
+    group = vim.api.nvim_create_augroup("oasis", { clear = true }),
+    callback = function(event)
+      local root = root_of(event.buf)
+      if root then
+        local started = vim.tbl_extend("force", config, { root_dir = root })
+        vim.lsp.start(started, { bufnr = event.buf, reuse_client = reuse })
+      end
+    end,
+  })
+end
+
+return M
