@@ -68,12 +68,17 @@ def _run(arguments: argparse.Namespace) -> int:
 
             return EXIT_FOUND if duplicates(arguments) else EXIT_NONE
         case "status":
-            verbs.status(arguments.folder, as_json=arguments.json)
+            verbs.status(arguments.folder, as_json=arguments.json, is_watching=arguments.watch)
             return EXIT_FOUND
         case "doctor":
             return EXIT_FOUND if verbs.doctor(arguments.folder, as_json=arguments.json) else EXIT_NONE
         case "mcp":
             return _serve_agents(arguments.folder)
+        case "completion":
+            from oasis_search.terminal.completion import completion_script
+
+            sys.stdout.write(completion_script(build_parser(), arguments.shell))
+            return EXIT_FOUND
         case "models":
             return EXIT_FOUND if _models(arguments) else EXIT_NONE
         case verb:

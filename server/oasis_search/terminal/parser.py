@@ -47,6 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_models(verbs)
     _add_serve(verbs)
     _add_mcp(verbs)
+    _add_completion(verbs)
     return parser
 
 
@@ -197,10 +198,13 @@ def _add_status(verbs: Verbs) -> None:
         "status",
         "Say how much of a folder is indexed, and which files are left out and why. Indexes nothing.",
         "oasis status",
-        "oasis status ~/src/project --json",
+        "oasis status ~/src/project --watch",
     )
     add_folder(parser)
     add_json(parser)
+    parser.add_argument(
+        "--watch", action="store_true", help="tell of every change until Ctrl-C; with --json an object a line"
+    )
 
 
 def _add_doctor(verbs: Verbs) -> None:
@@ -239,3 +243,15 @@ def _add_mcp(verbs: Verbs) -> None:
         note="Tools: search, similar, duplicates, status, read_unit. Speaks over stdin and stdout.",
     )
     add_folder(parser)
+
+
+def _add_completion(verbs: Verbs) -> None:
+    parser = add_verb(
+        verbs,
+        "completion",
+        "Print a script by which your shell completes verbs, options and values.",
+        "oasis completion bash > ~/.local/share/bash-completion/completions/oasis",
+        "oasis completion zsh > ~/.zfunc/_oasis",
+        note="For zsh, ~/.zfunc must stand in fpath before compinit runs. For tcsh, source the script.",
+    )
+    parser.add_argument("shell", metavar="SHELL", choices=("bash", "zsh", "tcsh"), help="bash, zsh or tcsh")

@@ -29,6 +29,7 @@ from oasis_search.terminal.render import (
 )
 from oasis_search.terminal.survey import survey, survey_to_json, write_survey
 from oasis_search.terminal.text import counted, shown_path, write_json
+from oasis_search.terminal.watching import watch_survey
 from oasis_search.workspace.resemblance import SimilarRequest
 from oasis_search.workspace.session import Session
 from oasis_search.workspace.status import Coverage, FolderStatus, ModelStatus
@@ -111,9 +112,12 @@ def similar(arguments: argparse.Namespace) -> bool:
     return bool(answer.hits or answer.copies)
 
 
-def status(typed: str, *, as_json: bool) -> None:
-    """Say how much of a folder is indexed."""
-    found = survey(read_folder(typed), read_settings())
+def status(typed: str, *, as_json: bool, is_watching: bool) -> None:
+    """Say how much of a folder is indexed, once or whenever that changes."""
+    folder, settings = read_folder(typed), read_settings()
+    if is_watching:
+        watch_survey(lambda: survey(folder, settings), sys.stdout, as_json=as_json)
+    found = survey(folder, settings)
     if as_json:
         write_json(survey_to_json(found))
     else:

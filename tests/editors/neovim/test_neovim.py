@@ -46,7 +46,7 @@ const globe = "🌍🌎"; export function haversine(a, b) {
     "README.md": "# Shop\n\nHow parcels are shipped to customers abroad.\n",
 }
 
-COPIED = '''\
+COPIED = """\
 def heaviest_in_NAME(WORD, limit):
     found = []
     for one in WORD:
@@ -54,7 +54,7 @@ def heaviest_in_NAME(WORD, limit):
             found.append((one.weight, one.owner))
     found.sort(reverse=True)
     return found[:10]
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,9 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
         "def next_high_tide(moon):\n    return moon.phase() + 6\n", encoding="utf-8"
     )
     for name, word in (("harbour", "ships"), ("depot", "lorries")):
-        (second / f"{name}.py").write_text(COPIED.replace("WORD", word).replace("NAME", name), encoding="utf-8")
+        (second / f"{name}.py").write_text(
+            COPIED.replace("WORD", word).replace("NAME", name), encoding="utf-8"
+        )
     environment = {
         **os.environ,
         **{f"XDG_{kind}_HOME": str(base / kind) for kind in ("CONFIG", "DATA", "STATE", "CACHE")},
