@@ -26,6 +26,8 @@ class Part:
     """Between a question and a code."""
     code_weight: float = 0.0
     """Between two codes; 0: the same."""
+    name: str = ""
+    """Of its folder in the joined one; that of its own when empty. A shipped model has none there."""
 
 
 def join_models(
@@ -43,7 +45,8 @@ def join_models(
     """
     if len(parts) < 2 or any(part.weight <= 0 or part.code_weight < 0 for part in parts):
         raise TrainingError("Joining takes two models or more, each with a weight above 0.")
-    names = [part.model if part.model in shipped_models() else Path(part.model).name for part in parts]
+    shipped = shipped_models()
+    names = [part.model if part.model in shipped else part.name or Path(part.model).name for part in parts]
     if len(set(names)) < len(names):
         raise TrainingError(f"Two parts are called {sorted(names)[0]}: give their folders different names.")
     total = sum(part.weight for part in parts)
@@ -54,7 +57,7 @@ def join_models(
     facts = []
     dim = 0
     for part, own in zip(parts, names, strict=True):
-        if part.model not in shipped_models():
+        if part.model not in shipped:
             shutil.copytree(part.model, out / own)
             files += [
                 path.relative_to(out).as_posix() for path in sorted((out / own).rglob("*")) if path.is_file()

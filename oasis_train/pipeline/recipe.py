@@ -24,6 +24,18 @@ from oasis_train.views.twins import TwinConfig
 
 
 @dataclass(frozen=True, slots=True)
+class JoinConfig:
+    """A table of words beside the transformer, as one encoder: `pipeline/joining.py`."""
+
+    table: str = ""
+    """A shipped table's name or a table's folder; empty joins nothing."""
+    share: float = 0.3
+    """Of the table, between a question and a code."""
+    code_share: float = 0.0
+    """Of the table, between two codes; 0: the same."""
+
+
+@dataclass(frozen=True, slots=True)
 class ExportConfig:
     """What the finished model folder becomes besides."""
 
@@ -31,6 +43,8 @@ class ExportConfig:
     """Also write an ONNX model folder of this precision; transformers only."""
     calibrate: Path | None = None
     """Folder of code by which 8-bit scales are measured; Python's own library when not given."""
+    join: JoinConfig = field(default_factory=JoinConfig)
+    """Also write the finished model joined with a table."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 OUT/recipe.json    every setting of the run
 OUT/corpus ... OUT/train   the stages (ARCHITECTURE.md, "Life of training data")
-OUT/model          the finished model folder; OUT/model-onnx besides, when the recipe exports one
+OUT/model          the finished model folder; OUT/model-onnx and OUT/model-joined besides, when the recipe
+                   exports them
 OUT/evaluation.json, OUT/evaluation.md, OUT/report.html
 """
 
@@ -169,7 +170,27 @@ def _export(run: Run) -> None:
             name=run.recipe.name,
             calibrate=run.recipe.export.calibrate,
         )
+    shutil.rmtree(run.out / "model-joined", ignore_errors=True)
+    if run.recipe.export.join.table:
+        _join(run)
     marker.write_text(facts, encoding="utf-8")
+
+
+def _join(run: Run) -> None:
+    from oasis_train.pipeline.joining import Part, join_models
+
+    join = run.recipe.export.join
+    own = run.out / ("model-onnx" if run.recipe.export.onnx else "model")
+    of_code = join.code_share or join.share
+    join_models(
+        [
+            Part(str(own), 1 - join.share, 1 - of_code, name="transformer"),
+            Part(join.table, join.share, of_code, name="table"),
+        ],
+        run.out / "model-joined",
+        name=run.recipe.name,
+        licence=run.recipe.licence,
+    )
 
 
 def _evaluate(run: Run) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -66,6 +67,19 @@ def test_a_finished_run_does_nothing_again(finished: Path, capsys: pytest.Captur
     assert main(["run", "smoke", "--out", str(finished), "--jobs", "1", *settings()]) == 0
     assert {p: p.stat().st_mtime_ns for p in finished.rglob("stage.json")} == before
     assert "dev MRR@1000" in capsys.readouterr().out
+
+
+def test_a_finished_run_can_be_joined_with_a_table(finished: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(finished, out)
+    joining = settings("export.join.table='static'", "export.join.share=0.25", "export.join.code_share=0.5")
+    assert main(["run", "smoke", "--out", str(out), *joining]) == 0
+    joined = load(out / "model-joined")
+    alone, static = load(out / "model"), load("static")
+    codes = ["def read(path): return open(path).read()", "def send(mail): post(mail)"]
+    products = [encoder.encode(codes) @ encoder.encode(codes).T for encoder in (joined, alone, static)]
+    np.testing.assert_allclose(products[0], 0.5 * products[1] + 0.5 * products[2], atol=1e-5)
+    assert (joined.name, (out / "model-joined" / "transformer").is_dir()) == ("smoke", True)
 
 
 def test_runs_of_the_same_sources_share_their_first_stages(finished: Path, tmp_path: Path) -> None:
