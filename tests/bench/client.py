@@ -137,13 +137,17 @@ class Client:
 
 
 class MemoryMeter:
-    """Samples the memory of a process and its children: the peak of the sum of resident sizes.
+    """Samples the memory of a process and its children while it lasts.
 
-    Pages that several of them share count each time, so the figure errs upwards.
+    A page that several of them share is one page of memory, so each counts its share of it (PSS). The sum of
+    resident sizes, which counts such pages once for every process, is told besides.
     """
 
     def __init__(self, pid: int) -> None:
         self.peak_bytes = 0
+        """Highest sum of proportional sizes."""
+        self.peak_resident_bytes = 0
+        """Highest sum of resident sizes."""
         self._process = psutil.Process(pid)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="memory-meter", daemon=True)
@@ -158,10 +162,13 @@ class MemoryMeter:
 
     def _run(self) -> None:
         while not self._stop.wait(0.2):  # a look costs some milliseconds of the two cores that are measured
-            total = 0
             try:
-                for process in (self._process, *self._process.children(recursive=True)):
-                    total += process.memory_info().rss
+                processes = (self._process, *self._process.children(recursive=True))
+                resident = sum(process.memory_info().rss for process in processes)
+                # Adding up shares makes the kernel walk all pages: done only where the peak may be.
+                if resident > 0.95 * self.peak_resident_bytes:
+                    shares = sum(process.memory_full_info().pss for process in processes)
+                    self.peak_bytes = max(self.peak_bytes, shares)
             except psutil.NoSuchProcess:
                 continue
-            self.peak_bytes = max(self.peak_bytes, total)
+            self.peak_resident_bytes = max(self.peak_resident_bytes, resident)
