@@ -80,9 +80,9 @@ bench: $(VENV)/.installed-dev ## Measure speed and memory on real code (figures 
 	$(BIN)/python tests/bench/run.py
 
 # The suite is rebuilt outside of this repository: it is other people's code.
-bench-quality: $(VENV)/.installed-dev ## Measure the ranking: make bench-quality SUITE=folder METRICS=folder-of-metrics.py
-	$(BIN)/python tests/bench/semble.py --suite $(SUITE) --metrics $(METRICS) --ablate
-	$(BIN)/python tests/bench/semble.py --suite $(SUITE) --metrics $(METRICS) --model mini
+bench-quality: $(VENV)/.installed-dev ## Measure the ranking: make bench-quality SUITES=folder METRICS=folder-of-metrics.py
+	$(BIN)/python tests/bench/semble.py --suite $(SUITES)/semble-dev --metrics $(METRICS) --ablate
+	$(BIN)/python tests/bench/quality.py --suites $(SUITES) --model mini
 
 train-smoke: $(VENV)/.installed-dev ## Train a tiny model through every stage, on Python's own library
 	@rm -rf $(VENV)/smoke
