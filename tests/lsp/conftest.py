@@ -240,8 +240,16 @@ async def connect_editor(
     configuration: Mapping[str, object] | None = None,
     folders: tuple[str, ...] | None = None,
     client_name: str | None = None,
+    has_content: bool = False,
 ) -> Editor:
-    """A real server, initialized by a client with the recorded capabilities of `name`."""
+    """A real server, initialized by a client with the recorded capabilities of `name`.
+
+    `has_content` adds `workspace/textDocumentContent`, which is newer than the recordings.
+    """
+    capabilities = client_capabilities(name)
+    if has_content:
+        assert capabilities.workspace is not None
+        capabilities.workspace.text_document_content = types.TextDocumentContentClientCapabilities()
     client = LanguageClient(
         converter_factory=plain_converter,
         configuration={"": {"oasis": dict(configuration)}} if configuration is not None else None,
@@ -262,7 +270,7 @@ async def connect_editor(
     uris = (root.as_uri(),) if folders is None else folders
     editor.result = await client.initialize_session(
         types.InitializeParams(
-            capabilities=client_capabilities(name),
+            capabilities=capabilities,
             client_info=types.ClientInfo(client_name or name),
             workspace_folders=[types.WorkspaceFolder(uri, uri.rsplit("/", 1)[-1]) for uri in uris],
             initialization_options={"cacheDir": str(cache), **(options or {})},

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 
 if TYPE_CHECKING:
     from tests.lsp.conftest import Connect
@@ -154,3 +155,34 @@ async def test_helix_is_shown_the_first_hit(connect: "Connect") -> None:
     (document,) = await editor.until(shown)
     assert document.uri == (editor.root / "geo/distance.js").as_uri()
     assert document.selection.start == types.Position(1, 16)
+
+
+async def test_an_answer_is_a_document_where_the_client_reads_such(connect: "Connect") -> None:
+    editor = await connect("visual-studio-code", has_content=True)
+    workspace = editor.result.capabilities.workspace
+    assert workspace is not None
+    assert workspace.text_document_content is not None
+    assert list(workspace.text_document_content.schemes) == ["oasis-results"]
+    await editor.until_ready()
+    await editor.command("oasis.showSearch", "how far apart are two places/points on earth")
+
+    async def shown() -> list[types.ShowDocumentParams]:
+        return editor.client.shown_documents
+
+    (document,) = await editor.until(shown)
+    assert document.uri.startswith("oasis-results:/1/how%20far%20apart")
+    ask = editor.client.workspace_text_document_content_async
+    text = (await ask(types.TextDocumentContentParams(document.uri))).text
+    assert text.startswith("# how far apart are two places/points on earth\n")
+    assert "## 1. haversine  (" in text
+    assert "distance.js:2>" in text
+    assert "```javascript\n" in text
+    with pytest.raises(JsonRpcException, match="no answer of this session"):
+        await ask(types.TextDocumentContentParams("oasis-results:/9/never.md"))
+
+
+async def test_an_answer_is_a_message_where_the_client_reads_no_documents(connect: "Connect") -> None:
+    editor = await connect("visual-studio-code")
+    await editor.until_ready()
+    await editor.command("oasis.showSearch", "how far apart are two places on earth")
+    assert "haversine" in await editor.until_told("haversine")

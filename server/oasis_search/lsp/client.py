@@ -32,6 +32,8 @@ class ClientProfile:
     has_configuration_registration: bool = False
     """It must be asked before it tells about changed settings."""
     has_show_document: bool = False
+    has_content: bool = False
+    """It asks the server for the text of documents with a scheme of the server's (LSP 3.18)."""
 
     @property
     def ignores_command_results(self) -> bool:
@@ -55,6 +57,7 @@ def parse_client(params: Mapping[str, object]) -> ClientProfile:
             params, "workspace", "didChangeConfiguration", "dynamicRegistration"
         ),
         has_show_document=_can(params, "window", "showDocument", "support"),
+        has_content=isinstance(_at(params, "capabilities", "workspace", "textDocumentContent"), Mapping),
     )
 
 

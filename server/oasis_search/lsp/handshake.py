@@ -63,7 +63,10 @@ def server_capabilities(client: ClientProfile) -> dict[str, object]:
         },
         "workspaceSymbolProvider": {"resolveProvider": False},
         "executeCommandProvider": {"commands": [command.name for command in protocol.COMMANDS]},
-        "workspace": {"workspaceFolders": {"supported": True, "changeNotifications": True}},
+        "workspace": {
+            "workspaceFolders": {"supported": True, "changeNotifications": True},
+            **({"textDocumentContent": {"schemes": [protocol.RESULTS_SCHEME]}} if client.has_content else {}),
+        },
         "experimental": {
             "oasis": {"version": __version__, "methods": [method.name for method in protocol.METHODS]},
         },

@@ -478,6 +478,9 @@ METHODS: tuple[Method, ...] = (
     ),
 )
 
+RESULTS_SCHEME = "oasis-results"
+"""Of the documents that `workspace/textDocumentContent` gives: answers as text."""
+
 SEARCH_COMMAND = "oasis.search"
 SIMILAR_COMMAND = "oasis.similar"
 DUPLICATES_COMMAND = "oasis.duplicates"
@@ -509,8 +512,9 @@ COMMANDS: tuple[Command, ...] = (
         SHOW_SEARCH_COMMAND,
         "as `oasis.search`",
         "`SearchResult`",
-        "As `oasis.search`, and shows the answer: the first hit by `window/showDocument`, the first five in "
-        "a message. What the code action *Search for this* does.",
+        "As `oasis.search`, and shows the answer: as a document `oasis-results:` to clients with "
+        "`workspace/textDocumentContent` (LSP 3.18), else the first hit by `window/showDocument` and the "
+        "first five in a message. What the code action *Search for this* does.",
     ),
     Command(
         SHOW_SIMILAR_COMMAND,

@@ -18,6 +18,7 @@ from oasis_search.lsp.features.duplicates import Duplicates
 from oasis_search.lsp.features.folders import Folders
 from oasis_search.lsp.features.lifetime import Lifetime
 from oasis_search.lsp.features.progress import Progress
+from oasis_search.lsp.features.results import Results
 from oasis_search.lsp.features.search import Search
 from oasis_search.lsp.features.similar import Similar
 from oasis_search.lsp.features.status import Status
@@ -47,6 +48,7 @@ class OasisServer(Connection):
         self.search = Search(self)
         self.similar = Similar(self)
         self.duplicates = Duplicates(self)
+        self.results = Results(self)
         self.lifetime = Lifetime(self)
         for register in (Sync, Symbols, Commands, Actions, Twins):
             register(self)

@@ -57,21 +57,29 @@ class Commands:
         return await self._server.duplicates.answer(params)
 
     async def _show_search(self, *arguments: object) -> protocol.SearchResult:
-        result = await self._server.search.answer(_search_params(arguments))
-        self._present(result["hits"], result.get("message", ""))
+        params = _search_params(arguments)
+        result = await self._server.search.answer(params)
+        asked = params.get("query", "") if isinstance(params, Mapping) else ""
+        self._present(str(asked), result["hits"], result.get("message", ""))
         return result
 
     async def _show_similar(self, *arguments: object) -> protocol.SimilarResult:
         result = await self._server.similar.answer(_similar_params(arguments))
-        self._present([*result["copies"], *result["hits"]], result.get("message", ""))
+        hits = [*result["copies"], *result["hits"]]
+        self._present(f"Like {result['origin']}", hits, result.get("message", ""))
         return result
 
-    def _present(self, hits: Sequence[protocol.SearchHit], message: str) -> None:
+    def _present(self, title: str, hits: Sequence[protocol.SearchHit], message: str) -> None:
         """Shows an answer to a person whose client knows nothing of ours."""
         if not hits:
             self._server.say(message or "Nothing like it was found.", types.MessageType.Info)
             return
-        if self._server.client.has_show_document:
+        client = self._server.client
+        if client.has_content and client.has_show_document:
+            uri = self._server.results.keep(title, hits)
+            self._server.spawn("show", self._show_uri(uri))
+            return
+        if client.has_show_document:
             self._server.spawn("show", self._show(hits[0]))
         self._server.say("\n".join(map(_line, hits[:SHOWN_HITS])), types.MessageType.Info)
 
@@ -86,6 +94,9 @@ class Commands:
         await self._server.window_show_document_async(
             types.ShowDocumentParams(hit["uri"], take_focus=True, selection=types.Range(position, position))
         )
+
+    async def _show_uri(self, uri: str) -> None:
+        await self._server.window_show_document_async(types.ShowDocumentParams(uri, take_focus=True))
 
     async def _status(self, *_arguments: object) -> protocol.StatusResult:
         return await self._server.status.answer()
