@@ -12,6 +12,7 @@ from typing import Annotated, Literal, NotRequired, TypedDict
 Encoding = Literal["utf-8", "utf-16", "utf-32"]
 
 SEARCH = "oasis/search"
+SEARCH_STREAM = "oasis/searchStream"
 SIMILAR = "oasis/similar"
 DUPLICATES = "oasis/duplicates"
 STATUS = "oasis/status"
@@ -72,6 +73,9 @@ class SearchParams(TypedDict):
     without: NotRequired[
         Annotated[list[str], "words that must not stand in name or path; `test` leaves out test files"]
     ]
+    streamToken: NotRequired[
+        Annotated[str, "asks for `oasis/searchStream` with this token while the chosen model still thinks"]
+    ]
 
 
 class Reason(TypedDict):
@@ -119,6 +123,13 @@ class SearchResult(TypedDict):
     message: NotRequired[
         Annotated[str, "a sentence when there is something to say, such as why nothing was found"]
     ]
+
+
+class SearchStreamParams(TypedDict):
+    """An answer that another will replace."""
+
+    token: Annotated[str, "the request's `streamToken`"]
+    result: SearchResult
 
 
 class TextDocument(TypedDict):
@@ -448,6 +459,28 @@ METHODS: tuple[Method, ...] = (
             "total": 1,
             "units": 418,
         },
+    ),
+    Method(
+        SEARCH_STREAM,
+        "notification",
+        "server",
+        "The answer of the table alone, sent at once when `oasis/search` came with a `streamToken` and the "
+        "answer of the chosen model takes longer. The result of the request replaces it.",
+        f"{_ANNOUNCED}; sent only to who asked for it",
+        SearchStreamParams,
+        None,
+        (),
+        {
+            "token": "7",
+            "result": {
+                "hits": [_EXAMPLE_HIT],
+                "coverage": _EXAMPLE_COVERAGE,
+                "model": "static",
+                "elapsedMs": 3.1,
+                "snapshot": 7,
+            },
+        },
+        None,
     ),
     Method(
         STATUS,

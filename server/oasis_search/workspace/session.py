@@ -164,6 +164,13 @@ class Session:
             message = f"The model did not answer in time; this is the order of {model}. {message}".strip()
         return _answer(hits[: query.limit], chosen, model, began, message)
 
+    @property
+    def awaits_model(self) -> bool:
+        """A question waits for a chosen model, which has seen something of an open folder."""
+        return self._indexer.models.chosen is not None and any(
+            index.coverage.model for index in self._chosen(None)
+        )
+
     def similar(
         self,
         request: SimilarRequest,

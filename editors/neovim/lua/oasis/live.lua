@@ -116,12 +116,18 @@ function Live:ask()
     self:list()
     return
   end
-  local params = { query = words, limit = server.options.limit }
-  self.cancel = server.request("oasis/search", params, function(result, client)
+  local token = tostring(number)
+  local function show(result, client)
     if number == self.asked and vim.api.nvim_win_is_valid(self.list_window) then
       self.hits, self.client = result.hits, client
       self:list(result.message or "nothing found")
     end
+  end
+  server.streams = { [token] = show } -- of the newest question alone
+  local params = { query = words, limit = server.options.limit, streamToken = token }
+  self.cancel = server.request("oasis/search", params, function(result, client)
+    server.streams[token] = nil -- the answer of the table may not come behind it
+    show(result, client)
   end)
 end
 

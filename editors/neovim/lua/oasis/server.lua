@@ -23,6 +23,9 @@ M.options = {
 ---@type table<string, table> folder URI -> last `oasis/statusChanged`
 M.folders = {}
 
+---@type table<string, fun(result: table, client: vim.lsp.Client)> token -> what waits for early answers
+M.streams = {}
+
 local request_cancelled = -32800 -- LSP, RequestCancelled
 
 local function client_of_this_nvim()
@@ -76,12 +79,19 @@ local function on_status_changed(_, status)
   vim.api.nvim_exec_autocmds("User", { pattern = "OasisStatusChanged", data = status })
 end
 
+local function on_search_stream(_, params, context)
+  local show = M.streams[params.token]
+  if show then
+    show(params.result, vim.lsp.get_client_by_id(context.client_id))
+  end
+end
+
 local function server_config()
   return {
     name = "oasis",
     cmd = M.options.cmd,
     init_options = M.options.settings,
-    handlers = { ["oasis/statusChanged"] = on_status_changed },
+    handlers = { ["oasis/statusChanged"] = on_status_changed, ["oasis/searchStream"] = on_search_stream },
     reuse_client = reuse,
   }
 end

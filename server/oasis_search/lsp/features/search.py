@@ -1,6 +1,7 @@
 """`oasis/search`: checks the question, asks the engine on its threads, presents the answer."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,17 @@ class Search:
         def search(session: "Session", cancelled: Callable[[], bool]) -> protocol.SearchResult:
             return self.presenter.search_result(session.search(query, folder=folder, cancelled=cancelled))
 
+        def hurry(session: "Session", cancelled: Callable[[], bool]) -> protocol.SearchResult | None:
+            """The answer as it is without waiting for the model; None when there is none to wait for."""
+            if not session.awaits_model:
+                return None
+            answer = session.search(query, folder=folder, patience_s=0.0, cancelled=cancelled)
+            return self.presenter.search_result(replace(answer, message=""))
+
+        token = _stream_token(params)
+        if token is not None and (early := await self._server.engine.ask(hurry)) is not None:
+            stream: protocol.SearchStreamParams = {"token": token, "result": early}
+            self._server.protocol.notify(protocol.SEARCH_STREAM, stream)
         return await self._server.engine.ask(search)
 
     def _folder(self, params: object) -> Path | None:
@@ -47,3 +59,10 @@ def parse_query(params: object, *, default_limit: int) -> Query:
     if not isinstance(text, str):
         raise SettingError('"query" must be a text.')
     return Query(text, read_limit(known, default_limit), read_filter(known))
+
+
+def _stream_token(params: object) -> str | None:
+    token = params.get("streamToken") if isinstance(params, Mapping) else None
+    if token is not None and not isinstance(token, str):
+        raise SettingError(f'"streamToken" is {token!r}, not a text.')
+    return token
