@@ -1,7 +1,7 @@
 // Search as you type, in a list that keeps the server's order: VS Code must neither filter nor sort it.
 import * as vscode from "vscode";
 import { iconOf, open, placeOf, spokenWeight, titleOf, weightOf } from "./places";
-import { Answer, Hit, SEARCH } from "./protocol";
+import { Answer, Hit, SEARCH, SEARCH_STREAM } from "./protocol";
 import { ResultsView } from "./results";
 import { Session } from "./session";
 
@@ -28,6 +28,13 @@ export function searchAsYouType(session: Session, results: ResultsView, query = 
   let asked: vscode.CancellationTokenSource | undefined;
   let shown: Hit[] = [];
   let isAccepted = false;
+  let number = 0;
+
+  function list(answer: Answer | undefined): void {
+    shown = answer?.hits ?? [];
+    const notes: HitItem[] = answer?.message ? [{ label: `$(info) ${answer.message}`, alwaysShow: true }] : [];
+    picker.items = [...shown.map(itemOf), ...notes];
+  }
 
   async function search(text: string): Promise<void> {
     asked?.cancel();
@@ -37,14 +44,20 @@ export function searchAsYouType(session: Session, results: ResultsView, query = 
     }
     const mine = (asked = new vscode.CancellationTokenSource());
     picker.busy = true;
-    const answer = await session.ask<Answer>(SEARCH, { query: text, limit: LIMIT }, mine.token);
+    number += 1;
+    const streamToken = session.offers(SEARCH_STREAM) ? String(number) : undefined;
+    const early = session.onStream(({ token, result }) => {
+      if (token === streamToken && !mine.token.isCancellationRequested) {
+        list(result);
+      }
+    });
+    const answer = await session.ask<Answer>(SEARCH, { query: text, limit: LIMIT, streamToken }, mine.token);
+    early.dispose();
     if (mine.token.isCancellationRequested) {
       return; // a newer question is under way
     }
     picker.busy = false;
-    shown = answer?.hits ?? [];
-    const notes: HitItem[] = answer?.message ? [{ label: `$(info) ${answer.message}`, alwaysShow: true }] : [];
-    picker.items = [...shown.map(itemOf), ...notes];
+    list(answer);
   }
 
   picker.onDidChangeValue((text) => {

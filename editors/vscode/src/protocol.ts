@@ -23,6 +23,12 @@ export interface Answer {
   message?: string;
 }
 
+/** The table's answer, which comes while the chosen model still thinks. */
+export interface SearchStream {
+  token: string;
+  result: Answer;
+}
+
 export interface DuplicatesAnswer {
   groups: { level: string; lines: number; members: Hit[] }[];
   total: number;
@@ -54,6 +60,7 @@ export interface ServerStatus {
 }
 
 export const SEARCH = "oasis/search";
+export const SEARCH_STREAM = "oasis/searchStream";
 export const SIMILAR = "oasis/similar";
 export const DUPLICATES = "oasis/duplicates";
 export const STATUS = "oasis/status";

@@ -4,7 +4,7 @@ import {
   CloseAction, CloseHandlerResult, ErrorAction, LanguageClient, LanguageClientOptions, State,
 } from "vscode-languageclient/node";
 import { findServer, makeEnvironment } from "./environment";
-import { FolderStatus, STATUS_CHANGED } from "./protocol";
+import { FolderStatus, SEARCH_STREAM, SearchStream, STATUS_CHANGED } from "./protocol";
 
 const MAX_RESTARTS = 4;
 const CONSENT = "oasis.consent";
@@ -16,8 +16,10 @@ export class Session implements vscode.Disposable {
   private starting: Promise<LanguageClient | undefined> | undefined;
   private restarts = 0;
   private readonly statusEmitter = new vscode.EventEmitter<FolderStatus>();
+  private readonly streamEmitter = new vscode.EventEmitter<SearchStream>();
   private readonly stateEmitter = new vscode.EventEmitter<string>();
   readonly onStatus = this.statusEmitter.event;
+  readonly onStream = this.streamEmitter.event;
   /** A word for what the server does: `stopped`, `starting`, `running`, `missing`, `failed`. */
   readonly onState = this.stateEmitter.event;
 
@@ -96,6 +98,7 @@ export class Session implements vscode.Disposable {
   dispose(): void {
     void this.stop();
     this.statusEmitter.dispose();
+    this.streamEmitter.dispose();
     this.stateEmitter.dispose();
   }
 
@@ -114,6 +117,7 @@ export class Session implements vscode.Disposable {
       "oasis", "OASIS", { command: server.command, args: server.args }, this.options(),
     );
     client.onNotification(STATUS_CHANGED, (status: FolderStatus) => this.statusEmitter.fire(status));
+    client.onNotification(SEARCH_STREAM, (stream: SearchStream) => this.streamEmitter.fire(stream));
     this.client = client;
     try {
       await client.start();
