@@ -18,7 +18,6 @@ COMMIT.json and COMMIT.md into `--out`.
 import argparse
 import json
 import random
-import subprocess
 import sys
 import time
 from collections import defaultdict
@@ -27,6 +26,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from run import commit
 from snapshots import DEFAULT_CACHE, CachedModel, build_snapshot
 
 from oasis_search.encoder import BagEncoder, Role, load
@@ -35,8 +35,9 @@ from oasis_search.search import Query, search
 from oasis_search.search.similar import WIDER, Place, SimilarQuery, similar
 from oasis_search.search.tiers import QueryVector
 from oasis_search.search.weights import WEIGHTS, Weights
+from oasis_search.syntax import cut_units
 from oasis_search.syntax.languages import TEXT, language_by_name
-from oasis_search.workspace.origin import Origin
+from oasis_search.workspace.origin import run_bytes
 from oasis_train.evaluation.evaluate import rank_pool
 from oasis_train.evaluation.metrics import bootstrap_interval, score_query
 from oasis_train.evaluation.suites import Pool, Suite, load_suite
@@ -110,12 +111,12 @@ def main() -> None:
         for row in measure_suite(suite, _kinds(options.suites / name), encoder, model):  # type: ignore[arg-type]
             print(_line(row), flush=True)
             rows.append(row)
-    commit = _commit()
+    name = commit()
     options.out.mkdir(parents=True, exist_ok=True)
-    facts = {"commit": commit, "model": options.model, "rows": [asdict(row) for row in rows]}
-    (options.out / f"{commit}.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    (options.out / f"{commit}.md").write_text(as_table(rows), encoding="utf-8")
-    print(options.out / f"{commit}.md")
+    facts = {"commit": name, "model": options.model, "rows": [asdict(row) for row in rows]}
+    (options.out / f"{name}.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    (options.out / f"{name}.md").write_text(as_table(rows), encoding="utf-8")
+    print(options.out / f"{name}.md")
 
 
 def measure_suite(
@@ -227,9 +228,9 @@ def _similar(
         if model:
             seen_as.append(QueryVector(model.name, model.fingerprint, model.encode([text], "code")[0]))
         language = language_by_name(pool.query_languages[at]) or TEXT
-        run_bytes = Origin(language, text.encode()).run_bytes
+        n_bytes = run_bytes(cut_units(text.encode(), language)[0])
         start = time.perf_counter()
-        found = similar(snapshot, SimilarQuery(HITS // WIDER, place=place, run_bytes=run_bytes), seen_as)
+        found = similar(snapshot, SimilarQuery(HITS // WIDER, place=place, run_bytes=n_bytes), seen_as)
         ms = 1000 * (time.perf_counter() - start)
         ranks = _ranks(pool, at, names, (snapshot.view(one.unit).path for one in found))
         yield _scored(suite, pool, at, ranks, kinds, ms)
@@ -238,7 +239,7 @@ def _similar(
 def _ranks(pool: Pool, at: int, names: Sequence[str], hits: Iterable[str]) -> list[int]:
     """Rank of every relevant item, in the order of its gains; one that was not found is the last of all."""
     self_id = pool.self_ids[at]
-    files = [path for path in dict.fromkeys(hits)]
+    files = list(dict.fromkeys(hits))
     if self_id is not None:
         own = names[pool.item_ids.index(self_id)]
         files = [path for path in files if path != own]
@@ -337,14 +338,6 @@ def _line(row: Row) -> str:
         f"{row.suite:20} {row.metric:9} {row.stage:20} {row.value:6.2f}  [{row.low:.1f}, {row.high:.1f}]  "
         f"{row.queries} queries, {row.median_ms:.1f} ms"
     )
-
-
-def _commit() -> str:
-    """Short name of HEAD, with `+` when the tree holds changes that no commit has."""
-    git = ("git", "-C", str(Path(__file__).parent))
-    name = subprocess.run((*git, "rev-parse", "--short", "HEAD"), capture_output=True, text=True, check=True)
-    changed = subprocess.run((*git, "status", "--porcelain"), capture_output=True, text=True, check=True)
-    return name.stdout.strip() + ("+" if changed.stdout.strip() else "")
 
 
 if __name__ == "__main__":

@@ -1,27 +1,24 @@
 """Scripts by which shells complete what is typed after `oasis`, made from the parser itself."""
 
 import argparse
-from collections.abc import Iterator
-from typing import get_args
+from collections.abc import Iterator, Mapping, Sequence
 
 import shtab
 
 from oasis_search.search.clones import LEVELS
 from oasis_search.syntax.languages import LANGUAGES
-from oasis_search.syntax.units import Kind
-
-SHELLS = ("bash", "zsh", "tcsh")
+from oasis_search.syntax.units import KINDS
 
 _PLACES = {"PATH": shtab.DIRECTORY, "FOLDER": shtab.DIRECTORY, "FILE:LINE[-LINE]": shtab.FILE}
 
 
 def completion_script(parser: argparse.ArgumentParser, shell: str) -> str:
-    """The script for one of `SHELLS`. Gives choices to arguments of `parser`, which must not parse then."""
-    words = {
+    """The script for one shell. Gives choices to arguments of `parser`, which must not parse then."""
+    words: Mapping[str, Sequence[str]] = {
         "--lang": sorted(language.name for language in LANGUAGES),
         "--as": sorted(language.name for language in LANGUAGES),
-        "--kind": list(get_args(Kind)),
-        "--level": list(LEVELS),
+        "--kind": KINDS,
+        "--level": LEVELS,
     }
     for action in _actions(parser):
         place = _PLACES.get(str(action.metavar))

@@ -4,7 +4,7 @@ import io
 import json
 import time
 from collections.abc import Callable
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 from oasis_search.terminal.survey import Survey, survey_to_json, write_survey
 
@@ -13,8 +13,8 @@ REST_SHARE = 4
 """Rests as many times as long as a look takes: a large folder is not walked without end."""
 
 
-def watch_survey(look: Callable[[], Survey], out: TextIO, *, as_json: bool) -> None:
-    """Write every state that differs from the one before; on a terminal, over it. Returns never."""
+def watch_survey(look: Callable[[], Survey], out: TextIO, *, as_json: bool) -> NoReturn:
+    """Write every state that differs from the one before; on a terminal, over it."""
     if as_json or not out.isatty():
         _write_changes(look, out, as_json=as_json)
     from rich.console import Console
@@ -28,7 +28,7 @@ def watch_survey(look: Callable[[], Survey], out: TextIO, *, as_json: bool) -> N
             _rest(started)
 
 
-def _write_changes(look: Callable[[], Survey], out: TextIO, *, as_json: bool) -> None:
+def _write_changes(look: Callable[[], Survey], out: TextIO, *, as_json: bool) -> NoReturn:
     before = ""
     while True:
         started = time.monotonic()

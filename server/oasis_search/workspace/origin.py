@@ -5,6 +5,7 @@ says too little (half a token, a comment line, a blank) means the unit around it
 caller.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from oasis_search.errors import WorkspaceError
@@ -33,6 +34,8 @@ class Origin:
     """Of its file, relative to its folder; empty for pasted text."""
     start_byte: int = 0
     """Within the file."""
+    run_bytes: int = 0
+    """Bytes of the units that it holds when it is not one itself but several; else 0."""
 
     @property
     def place(self) -> Place | None:
@@ -45,14 +48,6 @@ class Origin:
         """What encoders see: the text, and above it the name that is not in it, as of any unit."""
         return named_text(self.text_utf8, self.name, self.container)
 
-    @property
-    def run_bytes(self) -> int:
-        """Bytes of the units that it holds when it is not one itself but several; else 0."""
-        if self.name:
-            return 0
-        units, _ = cut_units(self.text_utf8, self.language)
-        return sum(unit.span.end_byte - unit.span.start_byte for unit in units) if len(units) > 1 else 0
-
 
 def origin_of_text(text: str, language: Language) -> Origin:
     """A pasted or unsaved piece; raises WorkspaceError when it holds no word."""
@@ -63,7 +58,7 @@ def origin_of_text(text: str, language: Language) -> Origin:
     only = [unit for unit in units if unit.name]
     if len(only) == 1 and _common(only[0], 0, len(raw)) >= NEARLY:
         return _of_unit(only[0], raw, language, "")
-    return Origin(language, raw)
+    return Origin(language, raw, run_bytes=run_bytes(units))
 
 
 def origin_at(source: bytes, language: Language, path: str, start_byte: int, end_byte: int) -> Origin:
@@ -83,7 +78,13 @@ def origin_at(source: bytes, language: Language, path: str, start_byte: int, end
     said = [leaf for leaf in leaves(source, language, (start_byte, end_byte)) if leaf.part != "language"]
     if len(said) < LEAST_WORDS:
         return _of_unit(_around(units, start_byte, end_byte), source, language, path)
-    return Origin(language, selected, path=path, start_byte=start_byte)
+    inside, _ = cut_units(selected, language)
+    return Origin(language, selected, path=path, start_byte=start_byte, run_bytes=run_bytes(inside))
+
+
+def run_bytes(units: Sequence[CodeUnit]) -> int:
+    """Bytes of the units of a piece that holds several; 0 for fewer."""
+    return sum(unit.span.end_byte - unit.span.start_byte for unit in units) if len(units) > 1 else 0
 
 
 def _of_unit(unit: CodeUnit, source: bytes, language: Language, path: str) -> Origin:

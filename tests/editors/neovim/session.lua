@@ -121,7 +121,6 @@ local function session()
     hits = #picker.hits,
     preview = table.concat(vim.api.nvim_buf_get_lines(preview, 0, -1, false), "\n"),
     marks = #vim.api.nvim_buf_get_extmarks(preview, vim.api.nvim_get_namespaces()["oasis.live"], 0, -1, {}),
-    answers = { picker.asked },
   }
   picker:select(0) -- before the first comes the last
   seen.live.wraps = picker.chosen == #picker.hits

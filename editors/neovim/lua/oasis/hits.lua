@@ -37,10 +37,15 @@ function M.show_in_quickfix(title, hits, client, items)
   vim.cmd("botright copen")
 end
 
+---Jumps to a hit in the current window.
+function M.open(hit, client)
+  vim.lsp.util.show_document(M.location_of(hit), client.offset_encoding, { focus = true })
+end
+
 local function show_in_select(title, hits, client)
   vim.ui.select(hits, { prompt = "OASIS: " .. title, kind = "oasis", format_item = M.label_of }, function(hit)
     if hit then
-      vim.lsp.util.show_document(M.location_of(hit), client.offset_encoding, { focus = true })
+      M.open(hit, client)
     end
   end)
 end

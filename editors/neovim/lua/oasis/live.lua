@@ -156,7 +156,7 @@ function Live:accept(command)
     if command then
       vim.cmd(command)
     end
-    vim.lsp.util.show_document(hits_shown.location_of(hit), client.offset_encoding, { focus = true })
+    hits_shown.open(hit, client)
   end
 end
 
