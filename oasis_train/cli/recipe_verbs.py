@@ -78,17 +78,18 @@ def ablate_recipe(options: argparse.Namespace) -> int:
     except ValueError:
         raise SettingError(f"--seeds {options.seeds} must be whole numbers, as 1,2,3.") from None
     with progress_bars() as progress:
-        rows = ablate(
+        found = ablate(
             options.recipe,
             overrides,
             variants,
             options.out,
+            options.shared,
             seeds=seeds,
             jobs=_jobs(options),
             progress=progress,
             on_variant=lambda name: print(f"== {name}", file=sys.stderr),
         )
-    print(ablation_table(rows))
+    print(ablation_table(found))
     write_report(options.out, options.out / "report.html")
     return 0
 

@@ -4,6 +4,9 @@ The figure of a suite is the mean over pools of the mean over queries. The inter
 a paired bootstrap (queries redrawn within pools, the same for both models); its p value from a paired
 randomisation test: if the models were alike, each query's two values could be exchanged. p counts the
 observed arrangement itself, (c + 1) / (n + 1), and is therefore never 0 (Smucker, Allan, Carterette 2007).
+
+`compare_methods` asks the same of two ways of training, each of which made a model for every seed, on the
+mean of all suites.
 """
 
 from collections.abc import Mapping, Sequence
@@ -76,6 +79,72 @@ def compare_suites(a: Sequence[Measurement], b: Sequence[Measurement]) -> list[C
     found = [compare(one, other) for one, other in zip(a, b, strict=True)]
     adjusted = holm([comparison.p for comparison in found])
     return [replace(one, p_holm=p) for one, p in zip(found, adjusted, strict=True)]
+
+
+Scores = Mapping[str, Mapping[str, Sequence[float]]]
+"""Suite -> pool -> a figure of every query, from 0 to 1; of one model."""
+
+
+@dataclass(frozen=True, slots=True)
+class MethodDifference:
+    """One way of training against another on the mean of suites, in percentage points."""
+
+    difference: float
+    """Mean over seeds of the first, less that of the second."""
+    low: float
+    """Lower end of the 95 % interval of `difference`."""
+    high: float
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the interval leaves 0 out."""
+        return self.low > 0 or self.high < 0
+
+
+def compare_methods(
+    a: Sequence[Scores], b: Sequence[Scores], *, n_resamples: int = 2_000, seed: int = 3407
+) -> MethodDifference:
+    """Models `a` of one method (one for each seed) against models `b` of another, on the mean of all suites.
+
+    The interval is of a bootstrap at two levels: queries are redrawn within pools, the same for all models,
+    and models within their method, the same for all suites. With one model each it says nothing about seeds.
+    O(models x n_resamples x queries) time. Raises SuiteError when the models answered different queries.
+    """
+    shape = _shape(a[0])
+    if any(_shape(scores) != shape for scores in (*a, *b)):
+        raise SuiteError("The models compared answered different queries. Measure all on the same suites.")
+    generator = np.random.default_rng(seed)
+    redrawn = np.zeros((len(a) + len(b), n_resamples))
+    observed = np.zeros(len(a) + len(b))
+    for suite, pools in shape.items():
+        for pool, n_queries in pools.items():
+            values = np.array([scores[suite][pool] for scores in (*a, *b)])  # (models, queries)
+            share = 1 / (len(shape) * len(pools))
+            observed += share * values.mean(axis=1)
+            redrawn += share * _redrawn_means(values, n_queries, n_resamples, generator)
+    first, second = (
+        np.take_along_axis(part, generator.integers(0, len(part), part.shape), axis=0).mean(axis=0)
+        for part in (redrawn[: len(a)], redrawn[len(a) :])
+    )
+    low, high = np.percentile(first - second, [2.5, 97.5])
+    difference = observed[: len(a)].mean() - observed[len(a) :].mean()
+    return MethodDifference(100 * float(difference), 100 * float(low), 100 * float(high))
+
+
+def _shape(scores: Scores) -> dict[str, dict[str, int]]:
+    return {suite: {pool: len(values) for pool, values in pools.items()} for suite, pools in scores.items()}
+
+
+def _redrawn_means(
+    values: NDArray[np.float64], n_queries: int, n: int, generator: np.random.Generator
+) -> NDArray[np.float64]:
+    """(models, n) means of `values` (models, queries) over queries drawn with replacement."""
+    step = max(1, BLOCK // n_queries)
+    blocks = []
+    for start in range(0, n, step):
+        counts = generator.multinomial(n_queries, np.full(n_queries, 1 / n_queries), min(step, n - start))
+        blocks.append(values @ counts.T / n_queries)
+    return np.concatenate(blocks, axis=1)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

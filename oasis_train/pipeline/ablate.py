@@ -1,18 +1,24 @@
 """What each part of the method is worth: the paper's variants, and grids, from one set of labels.
 
 A variant is the recipe with some values replaced; stages before refinement are shared, so each costs one
-refinement, one training and one evaluation. With several seeds a variant is trained once for each.
+refinement, one training and one evaluation. With several seeds a variant is trained once for each. All are
+compared with the first, by the same queries.
+
+OUT/ablation.json               a row for every variant, seed and suite
+OUT/ablation-differences.json   a row for every variant but the first, on the mean of all suites
 """
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from oasis_train.data.progress import Progress
 from oasis_train.errors import RecipeError
+from oasis_train.evaluation.significance import Scores, compare_methods
+from oasis_train.pipeline.measure import read_scores
 from oasis_train.pipeline.recipe import Recipe, load_recipe
 from oasis_train.pipeline.run import SHARED, STAGES, Run, save_recipe
 
@@ -66,49 +72,70 @@ def grid_variants(grids: Sequence[str]) -> list[Variant]:
     return [Variant(" ".join(values), values) for values in product(*axes)] if axes else []
 
 
+@dataclass(frozen=True, slots=True)
+class Ablation:
+    """What was measured."""
+
+    rows: list[dict[str, Any]]
+    """{"variant", "seed", "suite", "metric", "value", "low", "high"}, in percent."""
+    differences: list[dict[str, Any]]
+    """{"variant", "difference", "low", "high"}: the mean of suites less the first variant's, in points."""
+
+
 def ablate(
     recipe: str,
     overrides: Overrides,
     variants: Iterable[Variant],
     out: Path,
+    shared: Path | None = None,
     *,
     seeds: Sequence[int] = (),
     jobs: int = 1,
     progress: Progress | None = None,
     on_variant: Callable[[str], None] | None = None,
-) -> list[dict[str, Any]]:
-    """Make and measure every variant; leaves OUT/ablation.json and returns its rows.
+) -> Ablation:
+    """Make and measure every variant under `out`; what is up to date is not made again.
 
-    A row is {"variant", "seed", "suite", "metric", "value", "low", "high"}.
+    The stages that all variants have in common lie in `shared`, or in `out` when it is not given.
     """
     base = load_recipe(recipe, overrides)
-    shared = Run(base, out, jobs=jobs, progress=progress)
-    save_recipe(shared)
+    common = Run(base, out, shared, jobs=jobs, progress=progress)
+    save_recipe(common)
     for name in SHARED:
-        STAGES[name](shared)
+        STAGES[name](common)
     rows: list[dict[str, Any]] = []
+    differences: list[dict[str, Any]] = []
+    first: list[Scores] = []
     for variant in variants:
+        scores = []
         for seed in seeds or (_seed(base),):
             if on_variant:
                 on_variant(f"{variant.name} (seed {seed})")
             settings = (*overrides, *variant.overrides, f"{_section(base)}.seed={seed}")
             folder = out / "ablation" / _folder_name(f"{variant.name}-{seed}")
-            run = Run(load_recipe(recipe, settings), folder, shared=out, jobs=jobs, progress=progress)
+            run = Run(
+                load_recipe(recipe, settings), folder, shared=shared or out, jobs=jobs, progress=progress
+            )
             save_recipe(run)
             for name in ("refine", "views", "train", "export", "evaluate"):
                 STAGES[name](run)
-            found = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
-            for suite in found["suites"]:
-                kept = {key: suite[key] for key in ("metric", "value", "low", "high")}
-                rows.append({"variant": variant.name, "seed": seed, "suite": suite["name"], **kept})
-            (out / "ablation.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    return rows
+            rows += _rows(variant, seed, folder)
+            scores.append(read_scores(folder))
+            _write(out / "ablation.json", rows)
+        if first:
+            differences.append({"variant": variant.name} | asdict(compare_methods(scores, first)))
+            _write(out / "ablation-differences.json", differences)
+        first = first or scores
+    return Ablation(rows, differences)
 
 
-def ablation_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Markdown: a line per variant, a column per suite and their mean; means and ranges over seeds."""
+def ablation_table(found: Ablation) -> str:
+    """Markdown: a line per variant, a column per suite, their mean, and its difference from the first's."""
+    rows = found.rows
     suites = list(dict.fromkeys(row["suite"] for row in rows))
-    lines = [f"| variant | {' | '.join(suites)} | mean |", "|---|" + "---:|" * (len(suites) + 1)]
+    heads = [*suites, "mean", "less the first's, 95 %"]
+    lines = [f"| variant | {' | '.join(heads)} |", "|---|" + "---:|" * len(heads)]
+    apart = {row["variant"]: row for row in found.differences}
     for variant in dict.fromkeys(row["variant"] for row in rows):
         own = [row for row in rows if row["variant"] == variant]
         cells = [_cell([row["value"] for row in own if row["suite"] == suite]) for suite in suites]
@@ -116,8 +143,26 @@ def ablation_table(rows: Sequence[Mapping[str, Any]]) -> str:
         means = [
             sum(row["value"] for row in own if row["seed"] == seed) / max(1, len(suites)) for seed in seeds
         ]
-        lines.append(f"| {variant} | {' | '.join(cells)} | {_cell(means)} |")
+        cells += [_cell(means), _apart(apart.get(variant))]
+        lines.append(f"| {variant} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _rows(variant: Variant, seed: int, folder: Path) -> list[dict[str, Any]]:
+    suites = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))["suites"]
+    keys = ("metric", "value", "low", "high")
+    return [
+        {"variant": variant.name, "seed": seed, "suite": suite["name"]} | {key: suite[key] for key in keys}
+        for suite in suites
+    ]
+
+
+def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+    path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+def _apart(row: Mapping[str, Any] | None) -> str:
+    return f"{row['difference']:+.2f} [{row['low']:+.2f}, {row['high']:+.2f}]" if row else ""
 
 
 def _cell(values: Sequence[float]) -> str:

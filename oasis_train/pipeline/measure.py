@@ -1,13 +1,21 @@
-"""The last figures of a run: the finished model on the recipe's suites and on functions it never saw."""
+"""The last figures of a run: the finished model on the recipe's suites and on functions it never saw.
+
+OUT/evaluate/scores.json   suite -> pool -> the suite's own metric of every query, for comparisons of runs
+OUT/evaluation.json, OUT/evaluation.md
+"""
 
 import json
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from oasis_search.encoder import load
-from oasis_train.data import Docstring, Function, ShardedTable
-from oasis_train.evaluation.evaluate import evaluate
+from oasis_search.encoder import Encoder, load
+from oasis_train.data import Docstring, Function, ShardedTable, Stage, StageFolder
+from oasis_train.data.stages import file_digest
+from oasis_train.evaluation import evaluate
 from oasis_train.evaluation.forms import in_form
+from oasis_train.evaluation.significance import Scores
 from oasis_train.evaluation.suites import Pool, Suite, load_suite
 from oasis_train.evaluation.tables import markdown_table, model_facts, pools_table
 from oasis_train.pipeline.run import Run
@@ -16,26 +24,52 @@ DEV_POOL = 5_000
 """Functions of held-out repositories at most, per language."""
 
 
+FIGURES = ("evaluation.json", "evaluation.md")
+SCORES_NAME = "scores.json"
+
+
 def measure(run: Run) -> None:
-    """Write OUT/evaluation.json and OUT/evaluation.md."""
+    """Write OUT/evaluation.json and OUT/evaluation.md, unless this model was measured on these suites."""
     encoder = load(run.out / "model")
+    inputs = {"model": encoder.fingerprint}
+    inputs |= {name: StageFolder(run.folder(name)).digest for name in ("corpus", "docstrings")}
+    for folder in run.recipe.evaluation.suites:
+        inputs |= {str(file): file_digest(file) for file in sorted(folder.iterdir()) if file.is_file()}
+    facts = {"form": run.recipe.evaluation.form, "name": run.recipe.name}
+    stage = StageFolder(run.folder("evaluate"))
+    stage.run(Stage("evaluate", facts, inputs), lambda partial: _measure(run, encoder, partial))
+    for name in FIGURES:
+        shutil.copyfile(stage.path / name, run.out / name)
+
+
+def read_scores(folder: Path) -> Scores:
+    """What `measure` kept of every query of the run in `folder`."""
+    found: Scores = json.loads((folder / "evaluate" / SCORES_NAME).read_text(encoding="utf-8"))
+    return found
+
+
+def _measure(run: Run, encoder: Encoder, out: Path) -> Mapping[str, Any]:
     suites = [load_suite(folder) for folder in run.recipe.evaluation.suites]
     suites = [in_form(suite, run.recipe.evaluation.form) for suite in suites]
     dev = dev_suite(run.folder("corpus"), run.folder("docstrings"))
     if dev is not None:
         suites.insert(0, dev)
-    results = []
+    found = []
     for done, suite in enumerate(suites):
         if run.progress:
             run.progress("evaluate", done, len(suites))
-        results.append(evaluate(encoder, suite))
+        found.append(evaluate.measure(encoder, suite))
     if run.progress:
         run.progress("evaluate", len(suites), len(suites))
-    facts = json.dumps(model_facts(run.recipe.name, results), indent=1)
-    (run.out / "evaluation.json").write_text(facts + "\n", encoding="utf-8")
+    results = [one.result for one in found]
     by_model = {run.recipe.name: results}
     table = f"{markdown_table(by_model)}\n{pools_table(by_model)}" if results else "No suite was measured.\n"
-    (run.out / "evaluation.md").write_text(table, encoding="utf-8")
+    facts = json.dumps(model_facts(run.recipe.name, results), indent=1)
+    scores = {one.result.name: one.of(one.result.metric) for one in found}
+    (out / "evaluation.json").write_text(facts + "\n", encoding="utf-8")
+    (out / "evaluation.md").write_text(table, encoding="utf-8")
+    (out / SCORES_NAME).write_text(json.dumps(scores), encoding="utf-8")
+    return {"suites": len(suites)}
 
 
 def dev_suite(corpus: Path, docstrings: Path) -> Suite | None:

@@ -117,6 +117,26 @@ def ablation_bars(rows: Sequence[Mapping[str, Any]], suite: str) -> str:
     return draw(f"ablation-{name}", f"Ablation on {suite}", paint, height=0.7 + 0.36 * len(variants))
 
 
+def difference_bars(rows: Sequence[Mapping[str, Any]], first: str) -> str:
+    """How far each variant's mean of suites lies from that of `first`, with 95 % intervals."""
+
+    def paint(axes: "Axes") -> None:
+        for place, row in enumerate(rows):
+            axes.plot([row["low"], row["high"]], [place, place], color=SERIES[0], linewidth=2.2)
+            axes.plot([row["difference"]], [place], "o", color=SERIES[0])
+            note = f"{row['difference']:+.2f}"
+            axes.annotate(note, (row["high"], place), (6, 0), textcoords="offset points", va="center")
+        axes.axvline(0, color=TEXT, linestyle="--", linewidth=1.1)
+        axes.set_yticks(range(len(rows)), [html.escape(row["variant"]) for row in rows])
+        axes.invert_yaxis()
+        axes.grid(axis="y", visible=False)
+        axes.margins(x=0.15, y=0.15)
+        axes.set(xlabel=f"points, less {html.escape(first)}")
+
+    title = f"Mean of all suites, less that of {first}"
+    return draw("differences", title, paint, height=0.8 + 0.36 * len(rows))
+
+
 def vector_map(points: NDArray[np.float64], n: int) -> str:
     """Queries and their targets in two dimensions, each pair joined; `points` (2n, 2), queries first."""
 

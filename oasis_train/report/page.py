@@ -113,6 +113,9 @@ def _ablation(found: RunFiles) -> str:
         f"<h3>{_text(suite)}</h3><figure>{figures.ablation_bars(found.ablation, suite)}</figure>"
         for suite in suites
     )
+    if found.differences:
+        first = found.ablation[0]["variant"]
+        bars = f"<figure>{figures.difference_bars(found.differences, first)}</figure>{bars}"
     theirs = ", ".join(f"{_text(name)} {value:.2f}" for name, value in load_published().ablation.items())
     note = f"Lines: 95 % intervals; dots: seeds. The paper's means of eight NL2Code columns: {theirs}."
     return f"{bars}<p class=note>{note}</p>"

@@ -44,6 +44,8 @@ class RunFiles:
     fit: Mapping[str, Any] | None = None
     histogram: Histogram | None = None
     ablation: Rows = field(default_factory=list)
+    differences: Rows = field(default_factory=list)
+    """Of the ablation's variants from its first, on the mean of suites."""
     evaluation: Mapping[str, Any] | None = None
     missing: dict[str, str] = field(default_factory=dict)
     """Part -> why it is not in the report."""
@@ -70,6 +72,8 @@ def read_run(run: Path) -> RunFiles:
     except (OSError, ValueError, KeyError) as error:
         found.missing["similarities"] = f"the pairs of refine cannot be read ({error})."
     found.ablation = _json(run / "ablation.json", "ablation", found) or []
+    if found.ablation:
+        found.differences = _json(run / "ablation-differences.json", "differences", found) or []
     found.evaluation = _json(run / "evaluation.json", "evaluation", found)
     return found
 

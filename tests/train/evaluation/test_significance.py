@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from oasis_train.errors import SuiteError
 from oasis_train.evaluation.evaluate import Measurement, PoolScores, SuiteResult
-from oasis_train.evaluation.significance import compare, compare_suites, holm
+from oasis_train.evaluation.significance import compare, compare_methods, compare_suites, holm
 
 
 def _measurement(model: str, suite: str = "tiny", **pools: list[float]) -> Measurement:
@@ -99,3 +99,41 @@ def test_holm_refuses_and_keeps_what_stepping_down_does(p_values: list[float]) -
                 break
             rejected.add(int(index))
         assert {i for i, p in enumerate(adjusted) if p <= level} == rejected
+
+
+def test_methods_of_one_model_each_are_compared_like_two_models() -> None:
+    generator = np.random.default_rng(4)
+    b = {"go": list(generator.random(300)), "ruby": list(generator.random(50))}
+    a = {
+        pool: list(np.array(values) + generator.normal(0.02, 0.1, len(values))) for pool, values in b.items()
+    }
+    found = compare_methods([{"tiny": a}], [{"tiny": b}], n_resamples=20_000)
+    first, second = (_measurement("m", go=one["go"], ruby=one["ruby"]) for one in (a, b))
+    other = compare(first, second)
+    assert found.difference == pytest.approx(other.difference)
+    assert (found.low, found.high) == pytest.approx((other.low, other.high), abs=0.05)
+
+
+def test_seeds_that_disagree_widen_the_interval() -> None:
+    """With many queries alone the interval is that of a mean of three seeds drawn with replacement."""
+    base = np.full(200, 0.5)
+    wavering = [{"tiny": {"go": list(base + shift)}} for shift in (-0.03, 0.01, 0.05)]
+    steady = [{"tiny": {"go": list(base)}}] * 3
+    found = compare_methods(wavering, steady, n_resamples=20_000)
+    assert found.difference == pytest.approx(1.0)
+    means = [np.mean(drawn) for drawn in product((-3.0, 1.0, 5.0), repeat=3)]
+    ends = np.percentile(means, [2.5, 97.5], method="inverted_cdf")
+    assert (found.low, found.high) == pytest.approx(tuple(ends), abs=0.01)
+    assert not found.is_clear
+
+
+def test_suites_weigh_alike_in_the_difference_of_methods() -> None:
+    a = [{"one": {"go": [1.0]}, "two": {"go": [0.0], "php": [0.0]}}]
+    b = [{"one": {"go": [0.0]}, "two": {"go": [0.0], "php": [0.0]}}]
+    found = compare_methods(a, b)
+    assert (found.difference, found.is_clear) == (50.0, True)
+
+
+def test_methods_that_answered_different_queries_are_not_compared() -> None:
+    with pytest.raises(SuiteError, match="different queries"):
+        compare_methods([{"one": {"go": [1.0]}}], [{"one": {"go": [1.0, 0.0]}}])

@@ -63,7 +63,7 @@ def test_a_run_leaves_model_tables_and_report(finished: Path) -> None:
 
 def test_a_finished_run_does_nothing_again(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = {p: p.stat().st_mtime_ns for p in finished.rglob("stage.json")}
-    assert len(before) == 8
+    assert len(before) == 9
     assert main(["run", "smoke", "--out", str(finished), "--jobs", "1", *settings()]) == 0
     assert {p: p.stat().st_mtime_ns for p in finished.rglob("stage.json")} == before
     assert "dev MRR@1000" in capsys.readouterr().out
@@ -88,7 +88,8 @@ def test_runs_of_the_same_sources_share_their_first_stages(finished: Path, tmp_p
     before = {p: p.stat().st_mtime_ns for p in finished.rglob("stage.json")}
     assert main([*command, *settings("train.max_steps=2")]) == 0
     assert {p: p.stat().st_mtime_ns for p in finished.rglob("stage.json")} == before
-    assert sorted(path.parent.name for path in out.glob("*/stage.json")) == ["refine", "train", "views"]
+    own = sorted(path.parent.name for path in out.glob("*/stage.json"))
+    assert own == ["evaluate", "refine", "train", "views"]
 
 
 def test_a_run_that_is_killed_again_and_again_gives_the_same_model(finished: Path, tmp_path: Path) -> None:
@@ -156,8 +157,20 @@ def test_an_ablation_shares_its_labels_and_tells_its_variants_apart(
     assert [(row["variant"], row["seed"]) for row in rows] == [
         (f"refine.delta_s={delta}", seed) for delta in ("0.0", "0.2") for seed in (1, 2)
     ]
+    differences = json.loads((out / "ablation-differences.json").read_text())
+    assert [row["variant"] for row in differences] == ["refine.delta_s=0.2"]
+    assert differences[0]["low"] <= differences[0]["difference"] <= differences[0]["high"]
+    assert "less the first's" in table
+    assert f"{differences[0]['difference']:+.2f} [" in table
     assert len(list(out.glob("ablation/*/refine/stage.json"))) == 4
     assert not list(out.glob("ablation/*/label"))
+
+    elsewhere = tmp_path / "elsewhere"
+    grid = ["--grid", "refine.delta_s=0.0", "--seeds", "1", "--shared", str(out)]
+    assert main(["ablate", "smoke", "--out", str(elsewhere), "--jobs", "1", *grid, *overrides]) == 0
+    again = json.loads((elsewhere / "ablation.json").read_text())
+    assert [row["value"] for row in again] == [row["value"] for row in rows[: len(again)]]
+    assert not (elsewhere / "corpus").exists()
 
 
 def test_stages_out_of_order_say_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

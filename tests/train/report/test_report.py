@@ -108,6 +108,8 @@ def _make_run(run: Path) -> Path:
         for variant, v in (("full", 51.0), ("no refinement", 50.0), ("InfoNCE only", 47.5))
     ]
     (run / "ablation.json").write_text(json.dumps(ablation), encoding="utf-8")
+    differences = [{"variant": "InfoNCE only", "difference": -3.5, "low": -4.25, "high": -2.75}]
+    (run / "ablation-differences.json").write_text(json.dumps(differences), encoding="utf-8")
     shutil.copytree(shipped_models()["static"], run / "model")
     return run
 
@@ -162,6 +164,7 @@ def test_every_figure_is_one_drawing_in_the_colours_of_the_page(page: str) -> No
     drawings = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
     labels = [re.search(r'aria-label="([^"]*)"', drawing) for drawing in drawings]
     assert [label.group(1) for label in labels if label] == [
+        "Mean of all suites, less that of full",
         "Ablation on cosqa",
         "Loss by step",
         "Evaluations during training",
