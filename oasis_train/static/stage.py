@@ -25,6 +25,7 @@ from oasis_train.data import (
     StageFolder,
     Twin,
     config_facts,
+    falls_in_share,
 )
 from oasis_train.data.progress import Progress
 from oasis_train.data.vectors import VectorTable
@@ -112,6 +113,9 @@ def _train(
         for row in ShardedTable(corpus / "functions", Function)
         if row.split == "train"
     ]
+    if config.share < 1:
+        with_label = {pair.docstring for pair in ShardedTable(refine / "pairs", RefinedPair)}
+        rows = [row for row in rows if row.id in with_label or falls_in_share(config.share, "share", row.id)]
     counts = count_words(rows)
     vocabulary = build_vocabulary(counts, config.initial.vocabulary, min_count=config.initial.min_count)
     if not vocabulary or not any(row.doc for row in rows):

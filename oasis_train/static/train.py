@@ -37,6 +37,8 @@ class StaticConfig:
     """How a static model is trained; the defaults are the shipped model's."""
 
     dim: int = 256
+    share: float = 1.0
+    """Of the documented functions that it is trained on; those with order labels are always among them."""
     epochs: int = 4
     batch: int = 1024
     share_from_one_repository: float = 0.5

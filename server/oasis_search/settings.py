@@ -108,7 +108,7 @@ class Settings:
     editor: EditorSettings = field(default_factory=EditorSettings)
     endpoint: EndpointSettings = field(default_factory=EndpointSettings)
     cache_dir: str = ""
-    """Where the index lives; empty means the user's cache folder."""
+    """Where the index lives; empty means what OASIS_CACHE_DIR names, else the user's cache folder."""
 
 
 def parse_settings(options: object) -> tuple[Settings, tuple[str, ...]]:

@@ -8,7 +8,9 @@ import * as vscode from "vscode";
 
 const run = promisify(execFile);
 /** What `oasis --version` prints; another program of this name prints something else. */
-const VERSION = /^oasis \d+\.\d+/;
+const VERSION = /^oasis (\d+)\.(\d+)/;
+/** The oldest server that has what this extension asks for. */
+const OLDEST: [number, number] = [0, 1];
 const PROBE_TIMEOUT_MS = 20_000;
 const IS_WINDOWS = process.platform === "win32";
 
@@ -19,19 +21,30 @@ export interface Server {
   origin: string;
 }
 
-export async function findServer(context: vscode.ExtensionContext): Promise<Server | undefined> {
+export interface Found {
+  server?: Server;
+  /** What was found and cannot be used, for a person. */
+  refused: string[];
+}
+
+export async function findServer(context: vscode.ExtensionContext): Promise<Found> {
   const configured = vscode.workspace.getConfiguration("oasis").get<string[]>("server.command", []);
   const [command, ...args] = configured;
   if (command) {
     // Said by the user: used as it is, so that a mistake in it is told and not worked around.
-    return { command, args, origin: "the setting oasis.server.command" };
+    return { server: { command, args, origin: "the setting oasis.server.command" }, refused: [] };
   }
+  const refused: string[] = [];
   for (const [candidate, origin] of await candidates(context)) {
-    if (await answers(candidate)) {
-      return { command: candidate, args: ["serve"], origin };
+    if (await exists(candidate)) {
+      const reason = await whyNot(candidate);
+      if (reason === undefined) {
+        return { server: { command: candidate, args: ["serve"], origin }, refused };
+      }
+      refused.push(`${candidate} (${reason})`);
     }
   }
-  return undefined;
+  return { refused };
 }
 
 async function candidates(context: vscode.ExtensionContext): Promise<[string, string][]> {
@@ -68,16 +81,20 @@ async function activeInterpreter(): Promise<string | undefined> {
   }
 }
 
-async function answers(command: string): Promise<boolean> {
-  if (!(await exists(command))) {
-    return false;
-  }
+/** Why a program cannot be the server; undefined when it can. */
+async function whyNot(command: string): Promise<string | undefined> {
+  let said: string;
   try {
-    const { stdout } = await run(command, ["--version"], { timeout: PROBE_TIMEOUT_MS });
-    return VERSION.test(stdout.trim());
+    said = (await run(command, ["--version"], { timeout: PROBE_TIMEOUT_MS })).stdout.trim();
   } catch {
-    return false;
+    return "it does not answer --version";
   }
+  const [, major, minor] = VERSION.exec(said) ?? [];
+  if (major === undefined || minor === undefined) {
+    return "another program of this name";
+  }
+  const isOld = Number(major) < OLDEST[0] || (Number(major) === OLDEST[0] && Number(minor) < OLDEST[1]);
+  return isOld ? `version ${major}.${minor}, older than ${OLDEST.join(".")}` : undefined;
 }
 
 /** Makes or remakes the private environment; true when it works. */
@@ -96,8 +113,9 @@ export async function makeEnvironment(context: vscode.ExtensionContext, log: vsc
         progress.report({ message: `installing ${wanted}...` });
         const own = path.join(folder, IS_WINDOWS ? "Scripts/python.exe" : "bin/python");
         await logged(own, ["-m", "pip", "install", "--disable-pip-version-check", wanted], log, token);
-        if (!(await answers(script(folder)))) {
-          throw new Error("The installed server does not answer `oasis --version`.");
+        const reason = await whyNot(script(folder));
+        if (reason !== undefined) {
+          throw new Error(`The installed server cannot be used: ${reason}.`);
         }
         await writeFile(completed(context), "");
         return true;

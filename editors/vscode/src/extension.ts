@@ -89,6 +89,9 @@ async function similarHere(own: Session, results: ResultsView): Promise<void> {
 }
 
 async function similar(own: Session, results: ResultsView, params: object): Promise<void> {
+  if (!(await own.running())) {
+    return; // and it was said why
+  }
   const answer = await own.ask<Answer>(SIMILAR, params);
   if (answer) {
     results.show([...(answer.copies ?? []), ...answer.hits], `like ${answer.origin ?? "this"}`);

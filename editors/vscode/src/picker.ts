@@ -11,6 +11,8 @@ const LIMIT = 50;
 
 interface HitItem extends vscode.QuickPickItem {
   hit?: Hit;
+  /** What choosing it does, where it is no hit. */
+  command?: string;
 }
 
 const SIDE: vscode.QuickInputButton = { iconPath: new vscode.ThemeIcon("split-horizontal"), tooltip: "Open to the side" };
@@ -33,6 +35,10 @@ export function searchAsYouType(session: Session, results: ResultsView, query = 
   function list(answer: Answer | undefined): void {
     shown = answer?.hits ?? [];
     const notes: HitItem[] = answer?.message ? [{ label: `$(info) ${answer.message}`, alwaysShow: true }] : [];
+    if (session.obstacle) {
+      const label = `$(warning) ${session.obstacle}`;
+      notes.push({ label, detail: "Choose this to try again.", command: "oasis.ui.restart", alwaysShow: true });
+    }
     picker.items = [...shown.map(itemOf), ...notes];
   }
 
@@ -84,7 +90,12 @@ export function searchAsYouType(session: Session, results: ResultsView, query = 
     picker.hide();
   });
   picker.onDidAccept(() => {
-    const hit = picker.activeItems[0]?.hit;
+    const [item] = picker.activeItems;
+    const hit = item?.hit;
+    if (item?.command) {
+      picker.hide();
+      void vscode.commands.executeCommand(item.command);
+    }
     if (hit) {
       isAccepted = true;
       results.keep(shown, picker.value);
@@ -107,6 +118,8 @@ export function searchAsYouType(session: Session, results: ResultsView, query = 
   picker.show();
   if (query) {
     void search(query);
+  } else if (session.obstacle) {
+    list(undefined); // with an offer to try again
   } else {
     void session.running(); // the first letters need not wait for the server
   }

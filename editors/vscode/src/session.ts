@@ -3,10 +3,11 @@ import * as vscode from "vscode";
 import {
   CloseAction, CloseHandlerResult, ErrorAction, LanguageClient, LanguageClientOptions, State,
 } from "vscode-languageclient/node";
-import { findServer, makeEnvironment } from "./environment";
-import { FolderStatus, SEARCH_STREAM, SearchStream, STATUS_CHANGED } from "./protocol";
+import { findServer } from "./environment";
+import { FolderStatus, SEARCH, SEARCH_STREAM, SearchStream, STATUS_CHANGED } from "./protocol";
 
-const MAX_RESTARTS = 4;
+/** Ends of the server, one after another, after which it is left alone. */
+const MAX_ENDS = 5;
 const CONSENT = "oasis.consent";
 /** Sections of our settings that are the editor's business, not the server's. */
 const OWN_SECTIONS = ["server", "trace"];
@@ -14,7 +15,11 @@ const OWN_SECTIONS = ["server", "trace"];
 export class Session implements vscode.Disposable {
   private client: LanguageClient | undefined;
   private starting: Promise<LanguageClient | undefined> | undefined;
-  private restarts = 0;
+  private ends = 0;
+  /** Why there is no server, once somebody was told; until an explicit command nothing is tried again. */
+  private blocked: string | undefined;
+  /** What was said of folders, so that nothing is said twice. */
+  private readonly told = new Set<string>();
   private readonly statusEmitter = new vscode.EventEmitter<FolderStatus>();
   private readonly streamEmitter = new vscode.EventEmitter<SearchStream>();
   private readonly stateEmitter = new vscode.EventEmitter<string>();
@@ -37,7 +42,15 @@ export class Session implements vscode.Disposable {
     await this.context.workspaceState.update(CONSENT, value);
   }
 
-  /** The running client; asking for it is consent, as somebody wants an answer. Undefined after a message. */
+  /** Why no question can be answered, for a person; undefined when it can or was not tried yet. */
+  get obstacle(): string | undefined {
+    return this.blocked;
+  }
+
+  /**
+   * The running client; asking for it is consent, as somebody wants an answer. Undefined after a message.
+   * A command tries again what failed; what comes by itself, such as typing, goes through `ask` and does not.
+   */
   async running(): Promise<LanguageClient | undefined> {
     if (this.client?.state === State.Running) {
       return this.client;
@@ -53,7 +66,7 @@ export class Session implements vscode.Disposable {
 
   /** The answer to a request; undefined when it was cancelled, or after a message when it failed. */
   async ask<T>(method: string, params: object, token?: vscode.CancellationToken): Promise<T | undefined> {
-    const client = await this.running();
+    const client = this.blocked ? undefined : await this.running();
     if (!client || token?.isCancellationRequested) {
       return undefined;
     }
@@ -61,8 +74,9 @@ export class Session implements vscode.Disposable {
       // An undefined token would count as a second parameter, and the parameters would travel as a list.
       return await (token ? client.sendRequest<T>(method, params, token) : client.sendRequest<T>(method, params));
     } catch (error) {
-      if (!token?.isCancellationRequested) {
-        this.log.error(String(error));
+      this.log.error(`${method}: ${error}`);
+      // The end of the server is told of once, and not for every question that it left open.
+      if (!token?.isCancellationRequested && client.state === State.Running) {
         void vscode.window.showWarningMessage(`OASIS: ${error instanceof Error ? error.message : error}`);
       }
       return undefined;
@@ -82,13 +96,15 @@ export class Session implements vscode.Disposable {
 
   async restart(): Promise<void> {
     await this.stop();
-    this.restarts = 0;
     await this.running();
   }
 
   async stop(): Promise<void> {
     const client = this.client;
     this.client = undefined;
+    this.ends = 0;
+    this.blocked = undefined;
+    this.told.clear();
     this.stateEmitter.fire("stopped");
     if (client?.needsStop()) {
       await client.stop();
@@ -103,27 +119,38 @@ export class Session implements vscode.Disposable {
   }
 
   private async start(): Promise<LanguageClient | undefined> {
+    this.blocked = undefined;
     this.stateEmitter.fire("starting");
-    let server = await findServer(this.context);
-    if (!server && (await this.offerEnvironment())) {
-      server = await findServer(this.context);
-    }
+    const { server, refused } = await findServer(this.context);
     if (!server) {
-      this.stateEmitter.fire("missing");
+      this.missing(refused);
       return undefined;
     }
     this.log.info(`Server: ${[server.command, ...server.args].join(" ")} (from ${server.origin})`);
     const client = new LanguageClient(
       "oasis", "OASIS", { command: server.command, args: server.args }, this.options(),
     );
-    client.onNotification(STATUS_CHANGED, (status: FolderStatus) => this.statusEmitter.fire(status));
+    client.onNotification(STATUS_CHANGED, (status: FolderStatus) => {
+      this.statusEmitter.fire(status);
+      this.tellOfFolder(status);
+    });
     client.onNotification(SEARCH_STREAM, (stream: SearchStream) => this.streamEmitter.fire(stream));
     this.client = client;
     try {
       await client.start();
     } catch (error) {
       this.log.error(String(error));
-      await this.fail(`The server did not start (${server.command}, from ${server.origin}).`);
+      if (this.client === client) {
+        this.fail(`The server did not start (${server.command}, from ${server.origin}).`);
+      }
+      return undefined;
+    }
+    if (!this.offers(SEARCH)) {
+      const version = client.initializeResult?.serverInfo?.version ?? "unknown";
+      this.fail(
+        `The server of ${server.origin} (version ${version}) cannot be used by this extension: it offers no ` +
+          `${SEARCH}. Update it: pip install --upgrade oasis-code-search.`,
+      );
       return undefined;
     }
     this.stateEmitter.fire("running");
@@ -139,11 +166,12 @@ export class Session implements vscode.Disposable {
       errorHandler: {
         error: () => ({ action: ErrorAction.Continue }),
         closed: (): CloseHandlerResult => {
-          this.restarts += 1;
-          if (this.restarts <= MAX_RESTARTS) {
+          this.ends += 1;
+          if (this.ends < MAX_ENDS && !this.blocked) {
+            this.stateEmitter.fire("starting");
             return { action: CloseAction.Restart, handled: true };
           }
-          void this.fail(`The server ended ${this.restarts} times and is left alone now.`);
+          this.fail(`The server ended ${this.ends} times and is left alone now.`);
           return { action: CloseAction.DoNotRestart, handled: true };
         },
       },
@@ -162,31 +190,65 @@ export class Session implements vscode.Disposable {
     };
   }
 
-  private async fail(sentence: string): Promise<void> {
-    this.stateEmitter.fire("failed");
-    const choice = await vscode.window.showErrorMessage(`OASIS: ${sentence}`, "Restart", "Show Log", "Repair...");
-    if (choice === "Restart") {
-      await this.restart();
-    } else if (choice === "Show Log") {
-      this.log.show();
-    } else if (choice) {
-      await vscode.commands.executeCommand("oasis.ui.repairEnvironment");
+  /** Says once why there is no server, with what can be done; nothing is tried again by itself. */
+  private fail(sentence: string): void {
+    if (this.blocked) {
+      return; // a server that cannot start is told of once, by whoever notices first
     }
+    this.blocked = sentence;
+    this.stateEmitter.fire("failed");
+    const offers: Record<string, () => unknown> = {
+      Restart: () => this.restart(),
+      "Show Log": () => this.log.show(),
+      "Repair...": () => vscode.commands.executeCommand("oasis.ui.repairEnvironment"),
+    };
+    void offer(vscode.window.showErrorMessage, `OASIS: ${sentence}`, offers);
   }
 
-  private async offerEnvironment(): Promise<boolean> {
-    const make = "Make a Private Environment";
-    const point = "Open Settings";
-    const choice = await vscode.window.showInformationMessage(
-      "OASIS needs its server, which was found neither in the selected Python, nor in .venv, nor on PATH. " +
-        "It can be installed with pip into an environment of the extension's own, or by yourself: " +
-        "pip install oasis-code-search.",
-      make, point,
-    );
-    if (choice === point) {
-      await vscode.commands.executeCommand("workbench.action.openSettings", "oasis.server");
+  private missing(refused: string[]): void {
+    this.blocked = "The server was not found.";
+    this.stateEmitter.fire("missing");
+    const found = refused.length ? ` Not used: ${refused.join("; ")}.` : "";
+    const offers: Record<string, () => unknown> = {
+      "Make a Private Environment": () => vscode.commands.executeCommand("oasis.ui.repairEnvironment"),
+      "Open Settings": () => openMachineSettings("oasis.server"),
+      "Try Again": () => this.restart(),
+    };
+    const sentence =
+      "OASIS needs its server, which was found neither in the selected Python, nor in .venv, nor on PATH." +
+      `${found} It can be installed with pip into an environment of the extension's own, or by yourself: ` +
+      "pip install oasis-code-search.";
+    void offer(vscode.window.showInformationMessage, sentence, offers);
+  }
+
+  /** A folder that is gone, an index that cannot be written: said once, with what helps. */
+  private tellOfFolder(status: FolderStatus): void {
+    const isBad = status.phase === "failed" || status.message !== "";
+    if (!isBad || this.told.has(status.uri + status.message)) {
+      return;
     }
-    return choice === make && makeEnvironment(this.context, this.log);
+    this.told.add(status.uri + status.message);
+    const offers: Record<string, () => unknown> = {
+      "Index Anew": () => this.command("oasis.reindex"),
+      "Choose Index Folder": () => vscode.commands.executeCommand("workbench.action.openSettings", "oasis.cacheDir"),
+      "Show Log": () => this.log.show(),
+    };
+    void offer(vscode.window.showWarningMessage, `OASIS: ${status.message || "indexing failed"}`, offers);
+  }
+}
+
+/** Where a setting of this machine is shown: beside a remote window's own, the user's page holds none of them. */
+function openMachineSettings(query: string): Thenable<unknown> {
+  const where = vscode.env.remoteName ? "openRemoteSettings" : "openSettings";
+  return vscode.commands.executeCommand(`workbench.action.${where}`, { query });
+}
+
+type Show = (message: string, ...choices: string[]) => Thenable<string | undefined>;
+
+async function offer(show: Show, sentence: string, offers: Record<string, () => unknown>): Promise<void> {
+  const choice = await show(sentence, ...Object.keys(offers));
+  if (choice) {
+    await offers[choice]?.();
   }
 }
 

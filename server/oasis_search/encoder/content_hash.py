@@ -11,9 +11,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from platformdirs import user_cache_path
+from oasis_search.cache_folder import default_cache_folder
 
-CACHE_VARIABLE = "OASIS_CACHE_DIR"
 MEMORY_NAME = "content-hashes.json"
 
 REMEMBER_ABOVE_BYTES = 32 * 2**20
@@ -49,14 +48,8 @@ def _hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def memory_folder() -> Path:
-    """Where encoders keep what they would otherwise have to find out again."""
-    cache = os.environ.get(CACHE_VARIABLE)
-    return Path(cache) if cache else user_cache_path("oasis-code-search", appauthor=False)
-
-
 def _memory_path() -> Path:
-    return memory_folder() / MEMORY_NAME
+    return default_cache_folder() / MEMORY_NAME
 
 
 def _read_memory(memory: Path) -> dict[str, list[int | str]]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from oasis_search.cache_folder import CACHE_VARIABLE, default_cache_folder
 from oasis_search.encoder import shipped_models
 from oasis_search.encoder.hub import ALIASES
 from oasis_search.encoder.load import ENDPOINT
@@ -21,9 +22,6 @@ from oasis_search.terminal.catalogue import locate_model
 from oasis_search.terminal.text import shown_path
 from oasis_search.workspace.patterns import parse_patterns
 from oasis_search.workspace.resemblance import Pasted, Selected, selected_lines
-from oasis_search.workspace.session import default_cache_dir
-
-CACHE_VARIABLE = "OASIS_CACHE_DIR"
 
 MAX_PASTED_BYTES = 4 * 1024 * 1024
 """Of code on stdin; encoders look at the beginning anyway."""
@@ -40,7 +38,7 @@ def read_settings(model: str = "") -> Settings:
     settings, more = parse_settings(tree)
     for sentence in (*problems, *(f"{preferences_path()}: {sentence}" for sentence in more)):
         sys.stderr.write(f"oasis: {shown_path(sentence)}\n")
-    cache_dir = os.environ.get(CACHE_VARIABLE) or settings.cache_dir or default_cache_dir()
+    cache_dir = os.environ.get(CACHE_VARIABLE) or settings.cache_dir or default_cache_folder()
     return replace(
         settings,
         index=replace(settings.index, watch=False),

@@ -334,6 +334,12 @@ class Indexer:
             if root is not None:
                 by_root.setdefault(root, []).append(path.relative_to(root).as_posix())
         for root, relative in by_root.items():
+            if not root.is_dir():
+                # A drive that comes back holds the same files: what is known of them is kept.
+                folder = self.folders[root]
+                folder.message = f"The folder {root} is gone. Bring it back, then index it anew."
+                self._announcer.note(folder)
+                continue
             for inner in relative:
                 self._note_change(root, inner, due, is_one_of_many=len(relative) > MANY_CHANGES)
 
@@ -360,6 +366,7 @@ class Indexer:
                 self._pool.forget(folder.key)
             folder.forget()
             folder.phase = Phase.SCANNING
+            folder.message = self._store_problem or self.encoder_problem
             self._scan(root)
 
     def pause(self, paused: bool) -> None:

@@ -11,8 +11,7 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
-from platformdirs import user_cache_path
-
+from oasis_search.cache_folder import default_cache_folder
 from oasis_search.errors import WorkspaceError
 from oasis_search.index.snapshot import UnitView
 from oasis_search.index.store import store_path
@@ -62,11 +61,6 @@ def never() -> bool:
     return False
 
 
-def default_cache_dir() -> Path:
-    """The user's cache folder for our index; not created."""
-    return user_cache_path("oasis-code-search", appauthor=False)
-
-
 class Session:
     """All open folders of one program."""
 
@@ -80,7 +74,7 @@ class Session:
         """
         self._settings = settings or Settings()
         self._unsaved = UnsavedTexts()
-        cache_dir = Path(self._settings.cache_dir) if self._settings.cache_dir else default_cache_dir()
+        cache_dir = Path(self._settings.cache_dir) if self._settings.cache_dir else default_cache_folder()
         self.store_file = store_path(cache_dir)
         self._indexer = Indexer(self._settings, self.store_file, self._unsaved, on_status)
         self._roots: list[Path] = []

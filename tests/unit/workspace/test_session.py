@@ -272,6 +272,21 @@ def test_an_edit_that_is_due_when_a_session_closes_starts_no_process(cache: Path
     assert {child.pid for child in psutil.Process().children(recursive=True)} == before
 
 
+def test_a_folder_that_vanishes_is_told_and_its_units_are_kept_for_its_return(
+    cache: Path, root: Path, tmp_path: Path
+) -> None:
+    with open_session(cache, root, watch=False) as session:
+        units = session.status()[0].coverage.units
+        root.rename(tmp_path / "unplugged")
+        assert names(session, "convert currency") == []
+        wait_until(lambda: "is gone" in session.status()[0].message)
+        (tmp_path / "unplugged").rename(root)
+        assert names(session, "convert currency")[0] == "convert_currency"
+        assert session.status()[0].coverage.units == units
+        session.reindex()
+        wait_until(lambda: session.status()[0].message == "")
+
+
 def test_reindex_reads_everything_anew(cache: Path, root: Path) -> None:
     with open_session(cache, root) as session:
         before = session.status()[0].embedded
