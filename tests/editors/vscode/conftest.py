@@ -118,7 +118,12 @@ class Rig:
 
 @pytest.fixture(scope="session")
 def tools() -> Tools:
-    """Installed once; the extension is packaged anew."""
+    """Installed once for all tests."""
+    return install()
+
+
+def install() -> Tools:
+    """The tools, unless they are there; the extension is packaged anew."""
     folder = Path(os.environ.get("OASIS_EDITORS_CACHE", ROOT / ".venv" / "editors")) / "vscode"
     run([str(HERE / "install.sh"), str(folder)])
     npm = str(folder / "bin" / "npm")

@@ -1,5 +1,7 @@
-// What somebody does who has just installed the extension: agrees, asks, opens, looks for copies.
-import { ROW, session } from "./browser.mjs";
+// What somebody does who has just installed the extension: agrees, asks, opens, looks for copies; then runs
+// the commands whose titles are given.
+//   node newcomer.mjs URL SHOTS [TITLE ...]
+import { ROW, more, session } from "./browser.mjs";
 
 await session("newcomer", async (window, seen) => {
   const { page } = window;
@@ -15,6 +17,9 @@ await session("newcomer", async (window, seen) => {
   await window.shot("search");
   await page.keyboard.press("Enter");
   await window.waitForText(".tab.active", "retry.py");
+  // The file takes the focus when it is shown, and would take it from a list that is opened too early.
+  await page.waitForFunction(() => document.activeElement?.closest(".editor-instance"));
+  await page.waitForTimeout(500);
   seen.opened = (await window.texts(".tab.active"))[0];
 
   await window.command("OASIS: Find Similar Code");
@@ -25,4 +30,8 @@ await session("newcomer", async (window, seen) => {
   seen.duplicates = await window.texts(".pane-body .monaco-list-row");
   await page.waitForTimeout(500);
   await window.shot("similar");
+  for (const title of more) {
+    await window.command(title);
+    await page.waitForTimeout(1_000);
+  }
 });
