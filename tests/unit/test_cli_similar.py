@@ -61,6 +61,18 @@ def test_a_line_means_its_function_and_copies_stand_apart(
     assert first["score"] > second["score"]
 
 
+def test_members_of_a_class_are_not_similar_to_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    steps = "".join(f"        self.balance += self.rate * {n} - self.fee\n" for n in range(60))
+    methods = "".join(f"\n    def settle_account_{n}(self):\n{steps}" for n in range(3))
+    bank = f"class Account:\n    rate = 2\n    fee = 1\n{methods}"
+    (tmp_path / "bank.py").write_text(bank, encoding="utf-8")
+    (tmp_path / "shop.py").write_text("class Bill:\n    rate = 3\n    fee = 1\n", encoding="utf-8")
+    assert main(["similar", f"{tmp_path / 'bank.py'}:1", str(tmp_path), "--json"]) == 0
+    hits = json.loads(capsys.readouterr().out)["hits"]
+    assert "Bill" in [hit["symbol"] for hit in hits]
+    assert not [hit for hit in hits if hit["symbol"].startswith("Account")]
+
+
 def test_text_names_place_level_and_code(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["similar", f"{folder}/net/retry.py:1-10", str(folder), "-n", "1"]) == 0
     out = capsys.readouterr().out

@@ -16,7 +16,7 @@ from oasis_search.search.tiers import QueryVector
 from oasis_search.syntax import Language, language_by_name, language_of
 from oasis_search.syntax.languages import TEXT
 from oasis_search.syntax.leaves import leaves
-from oasis_search.syntax.units import Problem
+from oasis_search.syntax.units import Problem, qualified_name
 from oasis_search.workspace.files import read_source, source_of_bytes
 from oasis_search.workspace.folder import FolderIndex
 from oasis_search.workspace.origin import Origin, origin_at, origin_of_text
@@ -124,6 +124,8 @@ def resembling(
         if len(hits) == request.limit or cancelled():
             break
         hit = _hit(snapshot, neighbour)
+        if own and hit.path == origin.path and _is_part(origin, hit):
+            continue
         found = verifier.check(hit)
         if found is None:
             stale.append(index.root / hit.path)
@@ -137,6 +139,14 @@ def resembling(
         if len(kept) < request.limit:
             kept.append(SimilarHit(found, level))
     return hits, copies, stale
+
+
+def _is_part(origin: Origin, hit: Hit) -> bool:
+    """Whether one is a member of the other: a long class is a unit of its own, beside its methods."""
+    ours = qualified_name(origin.name, origin.container)
+    theirs = qualified_name(hit.name, hit.container)
+    shorter, longer = sorted((ours, theirs), key=len)
+    return bool(shorter) and longer.startswith(f"{shorter}.")
 
 
 def _hit(snapshot: Snapshot, neighbour: Neighbour) -> Hit:
