@@ -192,6 +192,9 @@ def _add_ablate(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         metavar="SECTION.KEY=V,V",
         help="every combination of these values instead of the paper's variants",
     )
+    verb.add_argument(
+        "--variants", default="", metavar="NAME,NAME", help="only these, compared with the first of them"
+    )
     verb.add_argument("--seeds", default="", metavar="N,N", help="train each variant once for every seed")
     verb.set_defaults(run=recipe_verbs.ablate_recipe)
 

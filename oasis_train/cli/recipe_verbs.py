@@ -66,13 +66,21 @@ def export(options: argparse.Namespace) -> int:
 
 def ablate_recipe(options: argparse.Namespace) -> int:
     """The paper's variants, or a grid."""
-    from oasis_train.pipeline.ablate import ablate, ablation_table, grid_variants, paper_variants
+    from oasis_train.pipeline.ablate import (
+        ablate,
+        ablation_table,
+        chosen_variants,
+        grid_variants,
+        paper_variants,
+    )
     from oasis_train.pipeline.recipe import load_recipe
     from oasis_train.report import write_report
 
     overrides = _overrides(options)
     recipe = load_recipe(options.recipe, overrides)
-    variants = grid_variants(options.grid) or paper_variants(recipe.student)
+    variants = chosen_variants(
+        grid_variants(options.grid) or paper_variants(recipe.student), options.variants
+    )
     try:
         seeds = [int(seed) for seed in options.seeds.split(",") if seed]
     except ValueError:

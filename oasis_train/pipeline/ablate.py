@@ -59,6 +59,16 @@ def paper_variants(student: str) -> list[Variant]:
     return variants + [Variant(name, full + overrides) for name, overrides in losses.items()]
 
 
+def chosen_variants(variants: Sequence[Variant], names: str) -> list[Variant]:
+    """Those of `variants` that are named, in the order of their names; all when there is no name."""
+    by_name = {variant.name: variant for variant in variants}
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    for name in wanted:
+        if name not in by_name:
+            raise RecipeError(f"There is no variant {name!r}; there are: {', '.join(by_name)}.")
+    return [by_name[name] for name in wanted] or list(variants)
+
+
 def grid_variants(grids: Sequence[str]) -> list[Variant]:
     """All combinations of lists such as `refine.delta_s=0.0,0.05,0.1`."""
     axes: list[list[str]] = []

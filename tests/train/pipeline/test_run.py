@@ -166,11 +166,13 @@ def test_an_ablation_shares_its_labels_and_tells_its_variants_apart(
     assert not list(out.glob("ablation/*/label"))
 
     elsewhere = tmp_path / "elsewhere"
-    grid = ["--grid", "refine.delta_s=0.0", "--seeds", "1", "--shared", str(out)]
+    grid += ["--variants", "refine.delta_s=0.0", "--seeds", "1", "--shared", str(out)]
     assert main(["ablate", "smoke", "--out", str(elsewhere), "--jobs", "1", *grid, *overrides]) == 0
     again = json.loads((elsewhere / "ablation.json").read_text())
     assert [row["value"] for row in again] == [row["value"] for row in rows[: len(again)]]
     assert not (elsewhere / "corpus").exists()
+    assert main(["ablate", "smoke", "--out", str(elsewhere), "--variants", "fool"]) == 2
+    assert "There is no variant 'fool'; there are: full, no refinement" in capsys.readouterr().err
 
 
 def test_stages_out_of_order_say_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
