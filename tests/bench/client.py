@@ -19,9 +19,9 @@ import psutil
 class Client:
     """Starts `oasis serve` and speaks to it."""
 
-    def __init__(self, cache_dir: Path) -> None:
+    def __init__(self, cache_dir: Path, **settings: object) -> None:
         self.started = time.perf_counter()
-        self._cache_dir = cache_dir
+        self._settings = {**settings, "cacheDir": str(cache_dir)}
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "oasis_search.cli", "serve"],
             stdin=subprocess.PIPE,
@@ -61,7 +61,7 @@ class Client:
             "rootUri": root.as_uri(),
             "workspaceFolders": [{"uri": root.as_uri(), "name": root.name}],
             "capabilities": {"workspace": {"workspaceFolders": True}},
-            "initializationOptions": {"cacheDir": str(self._cache_dir), "index": index},
+            "initializationOptions": {**self._settings, "index": index},
         }
         _, seconds = self.request("initialize", params)
         self.notify("initialized", {})
