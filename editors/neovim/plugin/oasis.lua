@@ -32,3 +32,15 @@ end, {
 vim.api.nvim_create_user_command("OasisStatus", function()
   require("oasis").status()
 end, { desc = "Show how far the projects are indexed" })
+
+vim.api.nvim_create_user_command("OasisRestart", function()
+  require("oasis").restart()
+end, { desc = "Start the server anew" })
+
+vim.api.nvim_create_user_command("OasisReindex", function()
+  require("oasis").reindex()
+end, { desc = "Read every project anew" })
+
+vim.api.nvim_create_user_command("OasisLog", function()
+  vim.cmd.tabnew(vim.lsp.log.get_filename and vim.lsp.log.get_filename() or vim.lsp.get_log_path())
+end, { desc = "Open the log of Neovim's language servers" })

@@ -13,7 +13,7 @@ import pytest
 
 from tests.editors.vscode.conftest import OASIS, SETTINGS, Tools, opened, write_workspace
 
-HELLO = Path(__file__).parent / "hello_server.py"
+HELLO = Path(__file__).parents[1] / "hello_server.py"
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("OASIS_TEST_EDITORS") != "1", reason="the editors are tested by `make test-editors`"

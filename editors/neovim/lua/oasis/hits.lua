@@ -50,11 +50,14 @@ local function show_in_select(title, hits, client)
   end)
 end
 
----Shows hits where the user wants them.
----@param picker "quickfix"|"select"
+---Shows hits where the user wants them; in the quickfix window when the wanted plugin is missing.
+---@param picker "quickfix"|"select"|"telescope"|"fzf-lua"|"snacks"
 function M.show(picker, title, hits, client)
-  local show = picker == "select" and show_in_select or M.show_in_quickfix
-  show(title, hits, client)
+  if picker == "select" then
+    show_in_select(title, hits, client)
+  elseif picker == "quickfix" or not require("oasis.pickers").show(picker, title, hits, client) then
+    M.show_in_quickfix(title, hits, client)
+  end
 end
 
 return M

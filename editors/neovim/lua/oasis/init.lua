@@ -7,7 +7,7 @@ local M = {}
 
 ---Searches and shows the hits, best first.
 ---@param words string the question in words, a name, or both
----@param more? { picker?: "quickfix"|"select", limit?: integer, languages?: string[], kinds?: string[], globs?: string[] }
+---@param more? { picker?: "quickfix"|"select"|"telescope"|"fzf-lua"|"snacks", limit?: integer, languages?: string[], kinds?: string[], globs?: string[] }
 function M.search(words, more)
   more = more or {}
   local params = {
@@ -33,7 +33,7 @@ function M.live(words)
 end
 
 ---Finds code like the function at the cursor or, with a range of lines, like these lines.
----@param more? { picker?: "quickfix"|"select", limit?: integer, line1?: integer, line2?: integer }
+---@param more? { picker?: "quickfix"|"select"|"telescope"|"fzf-lua"|"snacks", limit?: integer, line1?: integer, line2?: integer }
 function M.similar(more)
   more = more or {}
   local params = { textDocument = { uri = vim.uri_from_bufnr(0) }, limit = more.limit or server.options.limit }
@@ -126,6 +126,14 @@ function M.statusline()
   end
   local phase = next(others)
   return phase and ("OASIS " .. phase) or ""
+end
+
+---Starts the server anew; also what helps after a message that it is missing or kept ending.
+M.restart = server.restart
+
+---Reads every project anew.
+function M.reindex()
+  server.request("workspace/executeCommand", { command = "oasis.reindex", arguments = {} }, function() end)
 end
 
 M.setup = server.setup

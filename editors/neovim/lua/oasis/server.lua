@@ -7,7 +7,7 @@ local M = {}
 ---@field root_markers string[] what marks the top folder of a project; without any the working directory is used
 ---@field settings table the server's settings, as docs and `oasis serve` know them
 ---@field limit integer most hits wanted
----@field picker "quickfix"|"select" where results are shown
+---@field picker "quickfix"|"select"|"telescope"|"fzf-lua"|"snacks" where results are shown
 ---@field debounce_ms integer how long the live picker waits for the next key
 
 ---@type oasis.Options
@@ -27,6 +27,17 @@ M.folders = {}
 M.streams = {}
 
 local request_cancelled = -32800 -- LSP, RequestCancelled
+
+local max_ends = 5 -- of the server, one after another, after which only :OasisRestart starts it
+
+local ends = 0
+local is_leaving = false
+
+---@type string? why there is no server, once that was said
+local obstacle
+
+---@type table<string, true> what was said of folders
+local told = {}
 
 local function client_of_this_nvim()
   return vim.lsp.get_clients({ name = "oasis" })[1]
@@ -74,8 +85,60 @@ local function reuse(client, config)
   return true
 end
 
+---Says once why there is no server; what comes by itself does not try again.
+local function give_up(sentence)
+  if not obstacle then
+    obstacle = sentence
+    M.say(sentence .. " Then :OasisRestart.", vim.log.levels.ERROR)
+  end
+end
+
+---Whether the command can be run at all.
+local function is_there()
+  local program = M.options.cmd[1]
+  if vim.fn.executable(program) == 1 then
+    return true
+  end
+  give_up(
+    string.format(
+      "the server %q was not found. Install it (pip install oasis-code-search) or give its path: "
+        .. 'require("oasis").setup({ cmd = { "/path/to/oasis", "serve" } }).',
+      program
+    )
+  )
+  return false
+end
+
+local function on_init(client)
+  local oasis = (client.server_capabilities.experimental or {}).oasis or {}
+  if not vim.list_contains(oasis.methods or {}, "oasis/search") then
+    local version = oasis.version or "unknown"
+    give_up("this server (version " .. version .. ") offers no oasis/search. Update it: pip install -U oasis-code-search.")
+    client:stop(true)
+  end
+end
+
+local function on_exit(code, signal)
+  vim.schedule(function()
+    M.folders = {}
+    if is_leaving or obstacle or (code == 0 and signal == 0) then
+      return
+    end
+    ends = ends + 1
+    if ends >= max_ends then
+      give_up(string.format("the server ended %d times and is left alone now; see :OasisLog.", ends))
+    else
+      M.say(string.format("the server ended (code %d); the next question starts it again.", code), vim.log.levels.WARN)
+    end
+  end)
+end
+
 local function on_status_changed(_, status)
   M.folders[status.uri] = status
+  if status.message ~= "" and not told[status.uri .. status.message] then
+    told[status.uri .. status.message] = true
+    M.say(status.message .. " (:OasisStatus, :OasisReindex)", vim.log.levels.WARN)
+  end
   vim.api.nvim_exec_autocmds("User", { pattern = "OasisStatusChanged", data = status })
 end
 
@@ -93,6 +156,8 @@ local function server_config()
     init_options = M.options.settings,
     handlers = { ["oasis/statusChanged"] = on_status_changed, ["oasis/searchStream"] = on_search_stream },
     reuse_client = reuse,
+    on_init = on_init,
+    on_exit = on_exit,
   }
 end
 
@@ -101,6 +166,9 @@ function M.ensure_client()
   local client = client_of_this_nvim()
   if client then
     return client
+  end
+  if obstacle or not is_there() then
+    return nil
   end
   local config = server_config()
   config.root_dir = root_of(0) or vim.fn.getcwd()
@@ -113,7 +181,7 @@ end
 function M.request(method, params, done)
   local client = M.ensure_client()
   if not client then
-    M.say("the server did not start; see :checkhealth vim.lsp", vim.log.levels.ERROR)
+    M.say(obstacle or "the server did not start; see :OasisLog", vim.log.levels.ERROR)
     return function() end
   end
   local _, id = client:request(method, params, function(err, result)
@@ -130,27 +198,61 @@ function M.request(method, params, done)
   end
 end
 
+---Ends the server and starts it again, whatever stood in the way before.
+function M.restart()
+  local old = client_of_this_nvim()
+  obstacle, ends, told = nil, 0, {}
+  if old then
+    old:stop()
+    vim.wait(5000, function()
+      return client_of_this_nvim() == nil
+    end, 20)
+  end
+  if M.ensure_client() then
+    for _, buffer in ipairs(vim.api.nvim_list_bufs()) do
+      if vim.api.nvim_buf_is_loaded(buffer) and vim.bo[buffer].buftype == "" and root_of(buffer) then
+        vim.lsp.buf_attach_client(buffer, M.ensure_client().id)
+      end
+    end
+  end
+end
+
 ---Takes over options and starts the server with the first file of a project.
 ---@param opts? oasis.Options
 function M.setup(opts)
   M.options = vim.tbl_deep_extend("force", M.options, opts or {})
+  obstacle, ends, told = nil, 0, {}
+  vim.api.nvim_create_autocmd("VimLeavePre", {
+    callback = function()
+      is_leaving = true
+    end,
+  })
   local config = server_config()
   if vim.lsp.config and vim.lsp.enable then
     config.root_dir = function(bufnr, start)
       local root = root_of(bufnr)
-      if root then
+      if root and not obstacle and is_there() then
         start(root)
       end
     end
     vim.lsp.config("oasis", config)
     vim.lsp.enable("oasis")
+    -- Neovim passes over a program that is missing in silence, and does not ask for the root then.
+    vim.api.nvim_create_autocmd("FileType", {
+      group = vim.api.nvim_create_augroup("oasis", { clear = true }),
+      callback = function(event)
+        if not obstacle and root_of(event.buf) then
+          is_there()
+        end
+      end,
+    })
     return
   end
   vim.api.nvim_create_autocmd("FileType", {
     group = vim.api.nvim_create_augroup("oasis", { clear = true }),
     callback = function(event)
       local root = root_of(event.buf)
-      if root then
+      if root and not obstacle and is_there() then
         local started = vim.tbl_extend("force", config, { root_dir = root })
         vim.lsp.start(started, { bufnr = event.buf, reuse_client = reuse })
       end

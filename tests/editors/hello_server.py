@@ -20,10 +20,10 @@ def main() -> None:
             answer({"id": message["id"], "result": {"capabilities": {"experimental": experimental}}})
         elif message.get("method") == "initialized" and "then-end" in sys.argv:
             time.sleep(0.2)
-            return
+            sys.exit(1)
         elif message.get("method") == "exit":
             return
-        elif "id" in message:
+        elif "id" in message and "then-end" not in sys.argv:
             answer({"id": message["id"], "result": None})
 
 

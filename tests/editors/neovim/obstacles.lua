@@ -1,0 +1,110 @@
+-- What Neovim says when something stands in the server's way; the script's name of it comes in OASIS_TEST.
+
+local given = vim.json.decode(vim.env.OASIS_TEST)
+local said = {}
+vim.notify = function(message)
+  table.insert(said, message)
+end
+
+local function wait(what, condition)
+  assert(vim.wait(60000, condition, 20), "waited in vain for " .. what .. ": " .. vim.inspect(said))
+end
+
+local function says(words)
+  return function()
+    return table.concat(said, "\n"):find(words, 1, true) ~= nil
+  end
+end
+
+local function search()
+  vim.cmd("OasisSearch wait longer after each failed attempt")
+end
+
+local scenarios = {}
+
+function scenarios.missing()
+  require("oasis").setup({ cmd = { given.folder .. "/oasis", "serve" }, settings = { cacheDir = given.cache } })
+  vim.cmd("filetype on")
+  vim.cmd.edit(given.root .. "/src/retry.py")
+  vim.cmd.edit(given.root .. "/src/invoice.py") -- a second file is no second message
+  wait("the message", says("was not found"))
+  vim.wait(300)
+  local quiet = #said
+  assert(vim.uv.fs_symlink(given.command[1], given.folder .. "/oasis"))
+  vim.cmd("OasisRestart")
+  wait("hits", function()
+    search()
+    vim.wait(1000, function() return #vim.fn.getqflist() > 0 end, 20)
+    return #vim.fn.getqflist() > 0
+  end)
+  return quiet
+end
+
+function scenarios.foreign()
+  require("oasis").setup({ cmd = given.foreign })
+  search()
+  wait("the message", says("offers no oasis/search"))
+  vim.wait(500)
+  local quiet = #vim.tbl_filter(function(message) return message:find("offers no", 1, true) end, said)
+  said = {}
+  search() -- whoever asks again is told again, and nothing is started
+  wait("the answer to a question", says("offers no oasis/search"))
+  return quiet
+end
+
+function scenarios.ending()
+  require("oasis").setup({ cmd = given.ending })
+  for _ = 1, 5 do
+    search()
+    local before = #said
+    wait("the end", function() return #said > before end)
+  end
+  wait("the last message", says("ended 5 times"))
+  search()
+  vim.wait(500)
+  return #vim.tbl_filter(function(message) return message:find("next question starts it again", 1, true) end, said)
+end
+
+function scenarios.unwritable()
+  require("oasis").setup({ cmd = given.command, settings = { cacheDir = given.folder .. "/a-file/index" } })
+  vim.cmd("filetype on")
+  vim.cmd.edit(given.root .. "/src/retry.py")
+  wait("the message", says("cannot be opened"))
+  wait("hits all the same", function()
+    search()
+    vim.wait(1000, function() return #vim.fn.getqflist() > 0 end, 20)
+    return #vim.fn.getqflist() > 0
+  end)
+  return #vim.tbl_filter(function(message) return message:find("cannot be opened", 1, true) end, said)
+end
+
+function scenarios.vanished()
+  require("oasis").setup({ cmd = given.command, settings = { cacheDir = given.cache } })
+  vim.cmd("filetype on")
+  vim.cmd.edit(given.root .. "/src/retry.py")
+  wait("the index", function()
+    local folder = require("oasis").folders()[vim.uri_from_fname(given.root)]
+    return folder and folder.phase == "ready"
+  end)
+  assert(vim.uv.fs_rename(given.root, given.root .. "-gone"))
+  search()
+  wait("the message", says("is gone"))
+  assert(vim.uv.fs_rename(given.root .. "-gone", given.root))
+  vim.cmd("OasisReindex")
+  wait("hits again", function()
+    search()
+    vim.wait(1000, function() return #vim.fn.getqflist() > 0 end, 20)
+    return #vim.fn.getqflist() > 0
+  end)
+  return 1
+end
+
+local ok, found = xpcall(scenarios[given.scenario], debug.traceback)
+if not ok then
+  io.stderr:write(found .. "\n" .. vim.inspect(said) .. "\n")
+  vim.cmd("cquit 1")
+end
+local file = assert(io.open(given.result, "w"))
+file:write(vim.json.encode({ count = found, said = said }))
+file:close()
+vim.cmd("qall!")
