@@ -75,6 +75,8 @@ def ablate_recipe(options: argparse.Namespace) -> int:
     )
     from oasis_train.pipeline.recipe import load_recipe
     from oasis_train.report import write_report
+    from oasis_train.report.drawing import standalone
+    from oasis_train.report.figures import difference_bars
 
     overrides = _overrides(options)
     recipe = load_recipe(options.recipe, overrides)
@@ -98,6 +100,9 @@ def ablate_recipe(options: argparse.Namespace) -> int:
             on_variant=lambda name: print(f"== {name}", file=sys.stderr),
         )
     print(ablation_table(found))
+    if found.differences:
+        bars = difference_bars(found.differences, found.rows[0]["variant"])
+        (options.out / "ablation.svg").write_text(standalone(bars), encoding="utf-8")
     write_report(options.out, options.out / "report.html")
     return 0
 

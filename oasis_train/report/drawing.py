@@ -58,6 +58,15 @@ def draw(
     return _inline(name, title, buffer.getvalue())
 
 
+def standalone(svg: str) -> str:
+    """A drawing as a file of its own, in colours that can be read on white and on black."""
+    colours = ("#768390", "#adb5bd", "#3d8bc7", "#d4762c", "#3f9f5f", "#a869c9", "#c0504d", "#8c8c2f")
+    names = ("text", "faint", *(f"series-{number}" for number in range(1, 7)))
+    style = ";".join(f"--{name}:{colour}" for name, colour in zip(names, colours, strict=True))
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" style="font-family:sans-serif;{style}" '
+    return svg.replace("<svg ", head, 1) + "\n"
+
+
 def _inline(name: str, title: str, svg: str) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)

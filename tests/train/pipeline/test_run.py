@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -162,6 +163,7 @@ def test_an_ablation_shares_its_labels_and_tells_its_variants_apart(
     assert differences[0]["low"] <= differences[0]["difference"] <= differences[0]["high"]
     assert "less the first's" in table
     assert f"{differences[0]['difference']:+.2f} [" in table
+    ElementTree.parse(out / "ablation.svg")
     assert len(list(out.glob("ablation/*/refine/stage.json"))) == 4
     assert not list(out.glob("ablation/*/label"))
 
