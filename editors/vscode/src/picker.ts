@@ -134,8 +134,7 @@ function itemOf(hit: Hit): HitItem {
     iconPath: iconOf(hit),
     alwaysShow: true,
     buttons: [SIDE],
-    accessibilityInformation: undefined,
-  } as HitItem;
+  };
 }
 
 export function spoken(hit: Hit): string {
