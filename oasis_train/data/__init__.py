@@ -11,7 +11,7 @@ from oasis_train.data.rows import (
     falls_in_share,
     row_id,
 )
-from oasis_train.data.stages import Stage, StageFolder, config_facts, file_digest
+from oasis_train.data.stages import Stage, StageFolder, config_facts, file_digest, files_digest
 from oasis_train.data.tables import ShardedTable, read_rows, write_rows
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "config_facts",
     "falls_in_share",
     "file_digest",
+    "files_digest",
     "read_rows",
     "row_id",
     "write_rows",

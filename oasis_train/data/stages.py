@@ -10,7 +10,7 @@ import hashlib
 import json
 import platform
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -153,6 +153,12 @@ def file_digest(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def files_digest(paths: Iterable[Path]) -> str:
+    """Hash of the names and bytes of those files that exist, 32 hex digits; where they lie does not count."""
+    digests = [f"{path.name} {file_digest(path)}" for path in paths if path.is_file()]
+    return hashlib.blake2b("\n".join(digests).encode(), digest_size=16).hexdigest()
 
 
 def package_versions() -> dict[str, str]:

@@ -109,6 +109,7 @@ def ablate(
     The stages that all variants have in common lie in `shared`, or in `out` when it is not given.
     """
     base = load_recipe(recipe, overrides)
+    shared = shared or out
     common = Run(base, out, shared, jobs=jobs, progress=progress)
     save_recipe(common)
     for name in SHARED:
@@ -123,9 +124,7 @@ def ablate(
                 on_variant(f"{variant.name} (seed {seed})")
             settings = (*overrides, *variant.overrides, f"{_section(base)}.seed={seed}")
             folder = out / "ablation" / _folder_name(f"{variant.name}-{seed}")
-            run = Run(
-                load_recipe(recipe, settings), folder, shared=shared or out, jobs=jobs, progress=progress
-            )
+            run = Run(load_recipe(recipe, settings), folder, shared, jobs=jobs, progress=progress)
             save_recipe(run)
             for name in ("refine", "views", "train", "export", "evaluate"):
                 STAGES[name](run)

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from oasis_search.encoder import Encoder, load
-from oasis_train.data import Docstring, Function, ShardedTable, Stage, StageFolder
-from oasis_train.data.stages import file_digest
+from oasis_train.data import Docstring, Function, ShardedTable, Stage, StageFolder, files_digest
 from oasis_train.evaluation import evaluate
 from oasis_train.evaluation.forms import in_form
 from oasis_train.evaluation.significance import Scores
@@ -34,7 +33,7 @@ def measure(run: Run) -> None:
     inputs = {"model": encoder.fingerprint}
     inputs |= {name: StageFolder(run.folder(name)).digest for name in ("corpus", "docstrings")}
     for folder in run.recipe.evaluation.suites:
-        inputs |= {str(file): file_digest(file) for file in sorted(folder.iterdir()) if file.is_file()}
+        inputs[f"suite {folder.name}"] = files_digest(sorted(folder.iterdir()))
     facts = {"form": run.recipe.evaluation.form, "name": run.recipe.name}
     stage = StageFolder(run.folder("evaluate"))
     stage.run(Stage("evaluate", facts, inputs), lambda partial: _measure(run, encoder, partial))

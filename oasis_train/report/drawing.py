@@ -20,6 +20,9 @@ _VARIABLES = {TEXT: "var(--text)", FAINT: "var(--faint)"} | {
     colour: f"var(--series-{number})" for number, colour in enumerate(SERIES, 1)
 }
 
+_FILE_COLOURS = ("#768390", "#adb5bd", "#3d8bc7", "#d4762c", "#3f9f5f", "#a869c9", "#c0504d", "#8c8c2f")
+"""What stands for the variables, in their order, where no page gives colours."""
+
 
 def draw(
     name: str, title: str, paint: Callable[["Axes"], None], *, width: float = 7.2, height: float = 3.4
@@ -60,10 +63,9 @@ def draw(
 
 def standalone(svg: str) -> str:
     """A drawing as a file of its own, in colours that can be read on white and on black."""
-    colours = ("#768390", "#adb5bd", "#3d8bc7", "#d4762c", "#3f9f5f", "#a869c9", "#c0504d", "#8c8c2f")
-    names = ("text", "faint", *(f"series-{number}" for number in range(1, 7)))
-    style = ";".join(f"--{name}:{colour}" for name, colour in zip(names, colours, strict=True))
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" style="font-family:sans-serif;{style}" '
+    for variable, colour in zip(_VARIABLES.values(), _FILE_COLOURS, strict=True):
+        svg = svg.replace(variable, colour)
+    head = '<svg xmlns="http://www.w3.org/2000/svg" style="font-family:sans-serif" '
     return svg.replace("<svg ", head, 1) + "\n"
 
 

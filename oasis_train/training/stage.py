@@ -9,13 +9,12 @@ While it works, `partial/` also holds the encoded texts, the template of the mod
 Under `accelerate launch` every process calls `train`; the main one keeps the folder, the others follow it.
 """
 
-import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from oasis_train.data import Stage, StageFolder, file_digest
+from oasis_train.data import Stage, StageFolder, files_digest
 from oasis_train.data.progress import Progress
 from oasis_train.errors import TrainingError
 from oasis_train.training.config import TrainConfig
@@ -105,11 +104,11 @@ class _Run:
 
         found = {name: StageFolder(path).digest for name, path in self.folders.items()}
         for suite in self.suites:
-            found[f"suite {suite.name}"] = _digest([suite / name for name in _SUITE_FILES])
+            found[f"suite {suite.name}"] = files_digest([suite / name for name in _SUITE_FILES])
         if self.config.backbone:
             folder = locate_backbone(self.config.backbone)
             weights = sorted(folder.glob("*.safetensors")) if self.config.init == "weights" else []
-            found["backbone"] = _digest(
+            found["backbone"] = files_digest(
                 [folder / "config.json", *(folder / name for name in TOKENIZER_FILES), *weights]
             )
         return found
@@ -243,11 +242,6 @@ class _Run:
                 f"The training setting watch is {self.config.watch!r}, but there is no such evaluation "
                 f"({known}). Name a suite, or set patience to 0."
             )
-
-
-def _digest(paths: Sequence[Path]) -> str:
-    digests = [f"{path.name} {file_digest(path)}" for path in paths if path.is_file()]
-    return hashlib.blake2b("\n".join(digests).encode(), digest_size=16).hexdigest()
 
 
 def _base_name(config: TrainConfig) -> str:

@@ -28,13 +28,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as cache:
         environment = {**os.environ, "OASIS_CACHE_DIR": cache}
         began = time.perf_counter()
-        quiet = {
-            "env": environment,
-            "check": True,
-            "stdout": subprocess.DEVNULL,
-            "stderr": subprocess.DEVNULL,
-        }
-        subprocess.run([*OASIS, "index", str(options.folder)], **quiet)  # type: ignore[call-overload]
+        index = [*OASIS, "index", str(options.folder)]
+        subprocess.run(index, env=environment, check=True, capture_output=True)
         indexed_s = time.perf_counter() - began
         command = [*OASIS, "duplicates", str(options.folder), "--level", options.level, "--json"]
         began = time.perf_counter()

@@ -3,35 +3,35 @@
 import json
 import sys
 import time
+from pathlib import Path
+
+from tests.conformance.record import read_message, write_message
+
+ROOT = Path(__file__).parents[2]
+COMMAND = ["env", f"PYTHONPATH={ROOT}", sys.executable, "-P", "-m", "tests.editors.hello_server"]
+"""Starts it from any folder; with `then-end` it offers a search and crashes when the client is ready."""
 
 
 def main() -> None:
-    """Until the client's end of the pipe closes, or half a second after the greeting."""
-    while True:
-        length = 0
-        while line := sys.stdin.buffer.readline().strip():
-            name, _, value = line.partition(b":")
-            length = int(value) if name.lower() == b"content-length" else length
-        if not length:
-            return
-        message = json.loads(sys.stdin.buffer.read(length))
+    """Until the client's end of the pipe closes, or a moment after the greeting."""
+    ends = "then-end" in sys.argv
+    while (body := read_message(sys.stdin.buffer)) is not None:
+        message = json.loads(body)
         if message.get("method") == "initialize":
-            experimental = {"oasis": {"methods": ["oasis/search"]}} if "then-end" in sys.argv else {}
-            answer({"id": message["id"], "result": {"capabilities": {"experimental": experimental}}})
-        elif message.get("method") == "initialized" and "then-end" in sys.argv:
+            experimental = {"oasis": {"methods": ["oasis/search"]}} if ends else {}
+            _answer(message["id"], {"capabilities": {"experimental": experimental}})
+        elif message.get("method") == "initialized" and ends:
             time.sleep(0.2)
             sys.exit(1)
         elif message.get("method") == "exit":
             return
-        elif "id" in message and "then-end" not in sys.argv:
-            answer({"id": message["id"], "result": None})
+        elif "id" in message and not ends:
+            _answer(message["id"], None)
 
 
-def answer(message: dict[str, object]) -> None:
-    """Send one message."""
-    body = json.dumps({"jsonrpc": "2.0", **message}).encode()
-    sys.stdout.buffer.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
-    sys.stdout.buffer.flush()
+def _answer(number: object, result: object) -> None:
+    message = {"jsonrpc": "2.0", "id": number, "result": result}
+    write_message(sys.stdout.buffer, json.dumps(message).encode())
 
 
 if __name__ == "__main__":

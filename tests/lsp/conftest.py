@@ -19,29 +19,15 @@ from pygls.protocol import (
 from pytest_lsp import LanguageClient, client_capabilities
 from pytest_lsp.client import register_lsp_features
 
+from tests.samples import RETRY
+
 OASIS = [str(Path(sys.executable).with_name("oasis")), "serve"]
 CLIENTS = ("visual-studio-code", "neovim", "emacs")
 PATIENCE_S = 60.0
 """Ends a test that would wait for ever; says nothing about speed."""
 
 WORKSPACE = {
-    "net/retry.py": '''\
-"""Talking to unreliable services."""
-
-import time
-
-
-def call_with_backoff(action, attempts=5):
-    """Try again after a failure, waiting twice as long each time."""
-    delay = 0.1
-    for attempt in range(attempts):
-        try:
-            return action()
-        except ConnectionError:
-            time.sleep(delay)
-            delay *= 2
-    raise TimeoutError("gave up")
-''',
+    "net/retry.py": RETRY,
     "billing/invoice.py": '''\
 class Invoice:
     """What a customer owes."""

@@ -6,30 +6,17 @@ import pytest
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
+from tests.samples import PATIENT
+
 if TYPE_CHECKING:
     from tests.lsp.conftest import Editor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-COPY = """\
-import time
-
-
-def patiently(job, tries=5):
-    pause = 0.1
-    for number in range(tries):
-        try:
-            return job()
-        except ConnectionError:
-            time.sleep(pause)
-            pause *= 2
-    raise TimeoutError("gave up")
-"""
-
 
 async def test_a_renamed_copy_in_an_unsaved_buffer_is_found_and_called_so(editor: "Editor") -> None:
     path = editor.root / "net/patient.py"
-    editor.open(path, COPY)
+    editor.open(path, PATIENT)
     try:
 
         async def found() -> object:

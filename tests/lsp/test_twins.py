@@ -6,7 +6,7 @@ import pytest
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
-from tests.lsp.test_similar import COPY
+from tests.samples import PATIENT
 
 if TYPE_CHECKING:
     from tests.lsp.conftest import Connect, Editor
@@ -16,7 +16,7 @@ async def _two_copies(connect: "Connect", **options: object) -> "Editor":
     """An editor in which an unsaved renamed copy of a function of the workspace is open."""
     editor = await connect("visual-studio-code", options=options)
     await editor.until_ready()
-    editor.open(editor.root / "net/patient.py", COPY)
+    editor.open(editor.root / "net/patient.py", PATIENT)
     await editor.until_found("patiently", "patiently")
     return editor
 

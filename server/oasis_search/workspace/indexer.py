@@ -292,7 +292,7 @@ class Indexer:
         folder = FolderIndex(
             root, self._store, encoder.fingerprint if encoder else "", encoder.dim if encoder else 0
         )
-        folder.message = self._store_problem or self.encoder_problem
+        folder.message = self._lasting_problem
         chosen = self.models.chosen
         folder.model = (chosen and chosen.fingerprint) or ""
         if chosen is None:
@@ -357,6 +357,11 @@ class Indexer:
         """Walks a folder again soon."""
         self._rescans[root] = time.monotonic() + RESCAN_DEBOUNCE_S
 
+    @property
+    def _lasting_problem(self) -> str:
+        """What every folder's status says while nothing worse befalls the folder; empty when all is well."""
+        return self._store_problem or self.encoder_problem
+
     def reindex(self, root: Path) -> None:
         """Forgets a folder in memory and store, and indexes it anew."""
         folder = self.folders.get(root)
@@ -366,7 +371,7 @@ class Indexer:
                 self._pool.forget(folder.key)
             folder.forget()
             folder.phase = Phase.SCANNING
-            folder.message = self._store_problem or self.encoder_problem
+            folder.message = self._lasting_problem
             self._scan(root)
 
     def pause(self, paused: bool) -> None:
@@ -424,7 +429,7 @@ class Indexer:
                 self.encoder_problem = ""
                 self._choose_model()
                 for folder in self.folders.values():
-                    folder.message = self._store_problem or self.encoder_problem
+                    folder.message = self._lasting_problem
                     self._announcer.note(folder)
             return
         roots = list(self.folders)

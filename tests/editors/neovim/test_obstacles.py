@@ -3,17 +3,16 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from tests.editors.hello_server import COMMAND as FOREIGN
 from tests.editors.neovim.test_neovim import BIN, PLUGIN, WORKSPACE
 
 HERE = Path(__file__).parent
-FOREIGN = [sys.executable, "-P", str(HERE.parent / "hello_server.py")]
 PATIENCE_S = 180
 
 

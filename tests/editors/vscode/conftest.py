@@ -17,6 +17,8 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.samples import PATIENT, RETRY
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 EXTENSION = ROOT / "editors" / "vscode"
@@ -25,37 +27,8 @@ PATIENCE_S = 900
 """Compiling code-server takes two minutes of two idle cores."""
 
 WORKSPACE = {
-    "net/retry.py": '''\
-"""Talking to unreliable services."""
-
-import time
-
-
-def call_with_backoff(action, attempts=5):
-    """Try again after a failure, waiting twice as long each time."""
-    delay = 0.1
-    for attempt in range(attempts):
-        try:
-            return action()
-        except ConnectionError:
-            time.sleep(delay)
-            delay *= 2
-    raise TimeoutError("gave up")
-''',
-    "net/patient.py": """\
-import time
-
-
-def patiently(job, tries=5):
-    pause = 0.1
-    for number in range(tries):
-        try:
-            return job()
-        except ConnectionError:
-            time.sleep(pause)
-            pause *= 2
-    raise TimeoutError("gave up")
-""",
+    "net/retry.py": RETRY,
+    "net/patient.py": PATIENT,
     "billing/invoice.py": '''\
 class Invoice:
     """What a customer owes."""

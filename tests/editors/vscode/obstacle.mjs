@@ -1,6 +1,6 @@
 // Something stands in the way: what is said, how often, and whether the offered button does something.
-//   node obstacle.mjs URL SHOTS '{"toast": ..., "before": ..., "button": ..., "then": SELECTOR, "text": ...}'
-import { mkdirSync, renameSync } from "node:fs";
+//   node obstacle.mjs URL SHOTS '{"name", "toast", "button", "then": SELECTOR, "text", "repair", "vanish"}'
+import { renameSync } from "node:fs";
 import { ROW, TOAST, more, session } from "./browser.mjs";
 
 const wanted = JSON.parse(more[0]);

@@ -5,15 +5,15 @@ Run by `make test-editors`, which says so by OASIS_TEST_EDITORS=1: then nothing 
 
 import json
 import os
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.editors.hello_server import COMMAND
 from tests.editors.vscode.conftest import OASIS, SETTINGS, Tools, opened, write_workspace
-
-HELLO = Path(__file__).parents[1] / "hello_server.py"
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("OASIS_TEST_EDITORS") != "1", reason="the editors are tested by `make test-editors`"
@@ -42,14 +42,20 @@ def test_similar_code_and_duplicates_stand_in_the_side_bar(seen: dict[str, Any])
 
 
 def _meet(
-    tools: Tools, base: Path, workspace: Path, wanted: dict[str, Any], cache: str = ""
+    tools: Tools,
+    base: Path,
+    workspace: Path,
+    wanted: dict[str, Any],
+    *,
+    settings: Mapping[str, object] = SETTINGS,
+    environment: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """What was seen where something stood in the way: one message, and what its button did."""
-    environment = {"OASIS_CACHE_DIR": cache} if cache else None
-    with opened(tools, base, workspace, environment=environment) as rig:
+    """What was seen where something stood in the way: one message, whose button did what it says."""
+    with opened(tools, base, workspace, settings=settings, environment=environment) as rig:
         seen = rig.drive("obstacle.mjs", json.dumps(wanted))
     assert "error" not in seen, seen
     assert seen["then"] is True
+    assert len(seen["toasts"]) == 1
     return seen
 
 
@@ -69,7 +75,6 @@ def test_without_a_server_one_message_says_where_it_was_looked_for(tools: Tools,
         "repair": [str(workspace / ".venv/bin/later"), str(workspace / ".venv/bin/oasis")],
         "then": ".statusbar-item", "text": "units",
     })  # fmt: skip
-    assert len(seen["toasts"]) == 1
     assert "missing" in seen["status"]
     assert "not found" in str(seen["rows"])
 
@@ -81,18 +86,18 @@ def test_a_server_of_another_age_is_named_with_its_version(tools: Tools, tmp_pat
         "name": "old", "toast": "needs its server", "button": "Open Settings",
         "then": ".settings-editor", "text": "Server",
     })  # fmt: skip
-    assert len(seen["toasts"]) == 1
     assert "version 0.0, older than 0.1" in seen["toasts"][0]
 
 
 def test_a_server_that_offers_no_search_is_refused(tools: Tools, tmp_path: Path) -> None:
-    other = _program(tmp_path / "other", f'[ "$1" = --version ] && echo oasis 0.1.0 || exec python3 {HELLO}')
+    other = _program(
+        tmp_path / "other", f'[ "$1" = --version ] && echo oasis 0.1.0 || exec {shlex.join(COMMAND)}'
+    )
     workspace = write_workspace(tmp_path / "shop", server=other)
     seen = _meet(tools, tmp_path, workspace, {
         "name": "foreign", "toast": "offers no oasis/search", "button": "Show Log",
         "then": ".panel .composite.title", "text": "Output",
     })  # fmt: skip
-    assert len(seen["toasts"]) == 1
     assert "failed" in seen["status"]
 
 
@@ -101,7 +106,7 @@ def test_a_server_that_ends_again_and_again_is_left_alone(tools: Tools, tmp_path
     ending = _program(
         tmp_path / "ending",
         f'[ "$1" = --version ] && echo oasis 0.1.0 && exit; echo >> {counter}; '
-        f'[ -e {tmp_path}/well ] && exec {OASIS} "$@"; exec python3 {HELLO} then-end',
+        f'[ -e {tmp_path}/well ] && exec {OASIS} "$@"; exec {shlex.join(COMMAND)} then-end',
     )
     workspace = write_workspace(tmp_path / "shop", server=ending)
     (tmp_path / "ill").touch()
@@ -110,22 +115,17 @@ def test_a_server_that_ends_again_and_again_is_left_alone(tools: Tools, tmp_path
         "repair": [str(tmp_path / "ill"), str(tmp_path / "well")],
         "then": ".statusbar-item", "text": "units",
     })  # fmt: skip
-    assert len(seen["toasts"]) == 1
     assert "ended 5 times" in str(seen["rows"])
     assert len(counter.read_text().splitlines()) == 6
 
 
 def test_a_workspace_whose_drive_vanishes_comes_back_with_it(tools: Tools, tmp_path: Path) -> None:
     workspace = write_workspace(tmp_path / "drive" / "shop", server=None)
-    settings = {"oasis.server.command": [str(OASIS), "serve"]}
-    wanted = {
+    settings = {**SETTINGS, "oasis.server.command": [str(OASIS), "serve"]}
+    _meet(tools, tmp_path, workspace, {
         "name": "vanished", "toast": "is gone", "button": "Index Anew", "vanish": str(tmp_path / "drive"),
         "repair": True, "then": ".statusbar-item", "text": "units",
-    }  # fmt: skip
-    with opened(tools, tmp_path, workspace, settings={**SETTINGS, **settings}) as rig:
-        seen = rig.drive("obstacle.mjs", json.dumps(wanted))
-    assert "error" not in seen, seen
-    assert len(seen["toasts"]) == 1
+    }, settings=settings)  # fmt: skip
 
 
 def test_an_index_folder_that_cannot_be_written_is_said_and_search_goes_on(
@@ -136,6 +136,5 @@ def test_an_index_folder_that_cannot_be_written_is_said_and_search_goes_on(
     seen = _meet(tools, tmp_path, workspace, {
         "name": "unwritable", "toast": "cannot be opened", "button": "Choose Index Folder",
         "then": ".settings-editor", "text": "Cache Dir",
-    }, cache=str(tmp_path / "a-file" / "index"))  # fmt: skip
-    assert len(seen["toasts"]) == 1
+    }, environment={"OASIS_CACHE_DIR": str(tmp_path / "a-file" / "index")})  # fmt: skip
     assert "call_with_backoff" in seen["rows"][0]

@@ -51,7 +51,7 @@ local function show_in_select(title, hits, client)
 end
 
 ---Shows hits where the user wants them; in the quickfix window when the wanted plugin is missing.
----@param picker "quickfix"|"select"|"telescope"|"fzf-lua"|"snacks"
+---@param picker oasis.Picker
 function M.show(picker, title, hits, client)
   if picker == "select" then
     show_in_select(title, hits, client)

@@ -7,7 +7,7 @@ local M = {}
 
 ---Searches and shows the hits, best first.
 ---@param words string the question in words, a name, or both
----@param more? { picker?: "quickfix"|"select"|"telescope"|"fzf-lua"|"snacks", limit?: integer, languages?: string[], kinds?: string[], globs?: string[] }
+---@param more? { picker?: oasis.Picker, limit?: integer, languages?: string[], kinds?: string[], globs?: string[] }
 function M.search(words, more)
   more = more or {}
   local params = {
@@ -33,7 +33,7 @@ function M.live(words)
 end
 
 ---Finds code like the function at the cursor or, with a range of lines, like these lines.
----@param more? { picker?: "quickfix"|"select"|"telescope"|"fzf-lua"|"snacks", limit?: integer, line1?: integer, line2?: integer }
+---@param more? { picker?: oasis.Picker, limit?: integer, line1?: integer, line2?: integer }
 function M.similar(more)
   more = more or {}
   local params = { textDocument = { uri = vim.uri_from_bufnr(0) }, limit = more.limit or server.options.limit }

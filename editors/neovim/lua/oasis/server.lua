@@ -2,12 +2,14 @@
 
 local M = {}
 
+---@alias oasis.Picker "quickfix"|"select"|"telescope"|"fzf-lua"|"snacks"
+
 ---@class oasis.Options
 ---@field cmd string[] the server's command
 ---@field root_markers string[] what marks the top folder of a project; without any the working directory is used
 ---@field settings table the server's settings, as docs and `oasis serve` know them
 ---@field limit integer most hits wanted
----@field picker "quickfix"|"select"|"telescope"|"fzf-lua"|"snacks" where results are shown
+---@field picker oasis.Picker where results are shown
 ---@field debounce_ms integer how long the live picker waits for the next key
 
 ---@type oasis.Options
@@ -93,8 +95,11 @@ local function give_up(sentence)
   end
 end
 
----Whether the command can be run at all.
-local function is_there()
+---Whether a server can be started; says once why not.
+local function can_start()
+  if obstacle then
+    return false
+  end
   local program = M.options.cmd[1]
   if vim.fn.executable(program) == 1 then
     return true
@@ -167,7 +172,7 @@ function M.ensure_client()
   if client then
     return client
   end
-  if obstacle or not is_there() then
+  if not can_start() then
     return nil
   end
   local config = server_config()
@@ -208,10 +213,11 @@ function M.restart()
       return client_of_this_nvim() == nil
     end, 20)
   end
-  if M.ensure_client() then
+  local new = M.ensure_client()
+  if new then
     for _, buffer in ipairs(vim.api.nvim_list_bufs()) do
       if vim.api.nvim_buf_is_loaded(buffer) and vim.bo[buffer].buftype == "" and root_of(buffer) then
-        vim.lsp.buf_attach_client(buffer, M.ensure_client().id)
+        vim.lsp.buf_attach_client(buffer, new.id)
       end
     end
   end
@@ -222,7 +228,9 @@ end
 function M.setup(opts)
   M.options = vim.tbl_deep_extend("force", M.options, opts or {})
   obstacle, ends, told = nil, 0, {}
+  local group = vim.api.nvim_create_augroup("oasis", { clear = true })
   vim.api.nvim_create_autocmd("VimLeavePre", {
+    group = group,
     callback = function()
       is_leaving = true
     end,
@@ -231,7 +239,7 @@ function M.setup(opts)
   if vim.lsp.config and vim.lsp.enable then
     config.root_dir = function(bufnr, start)
       local root = root_of(bufnr)
-      if root and not obstacle and is_there() then
+      if root and can_start() then
         start(root)
       end
     end
@@ -239,20 +247,20 @@ function M.setup(opts)
     vim.lsp.enable("oasis")
     -- Neovim passes over a program that is missing in silence, and does not ask for the root then.
     vim.api.nvim_create_autocmd("FileType", {
-      group = vim.api.nvim_create_augroup("oasis", { clear = true }),
+      group = group,
       callback = function(event)
-        if not obstacle and root_of(event.buf) then
-          is_there()
+        if root_of(event.buf) then
+          can_start()
         end
       end,
     })
     return
   end
   vim.api.nvim_create_autocmd("FileType", {
-    group = vim.api.nvim_create_augroup("oasis", { clear = true }),
+    group = group,
     callback = function(event)
       local root = root_of(event.buf)
-      if root and not obstacle and is_there() then
+      if root and can_start() then
         local started = vim.tbl_extend("force", config, { root_dir = root })
         vim.lsp.start(started, { bufnr = event.buf, reuse_client = reuse })
       end
