@@ -126,13 +126,12 @@ def test_colours_appear_on_a_terminal_only(oasis: Run, folder: Path, environment
     assert "\x1b" not in oasis(*question).stdout
 
 
-def test_progress_goes_to_stderr_and_results_to_stdout(
-    oasis: Run, folder: Path, environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_progress_goes_to_stderr_and_results_to_stdout(environment: dict[str, str], tmp_path: Path) -> None:
     fresh = {**environment, "OASIS_CACHE_DIR": str(tmp_path)}
+    many = copy_library(tmp_path / "workspace")  # a bar is shown of work that takes a while
     with terminal() as (slave, written):
         ended = subprocess.run(
-            [*OASIS, "index", str(folder)], env=fresh, stdout=subprocess.PIPE, stderr=slave, text=True
+            [*OASIS, "index", str(many)], env=fresh, stdout=subprocess.PIPE, stderr=slave, text=True
         )
     shown = b"".join(written).decode()
     assert "files" in shown
@@ -142,12 +141,26 @@ def test_progress_goes_to_stderr_and_results_to_stdout(
     )
 
 
+def test_no_bar_is_shown_for_what_takes_no_time(
+    oasis: Run, folder: Path, environment: dict[str, str]
+) -> None:
+    assert oasis("index", str(folder)).returncode == 0
+    with terminal() as (slave, written):
+        subprocess.run([*OASIS, "index", str(folder)], env=environment, stdout=subprocess.PIPE, stderr=slave)
+    assert b"units" not in b"".join(written)
+
+
+def copy_library(to: Path) -> Path:
+    """The modules of the standard library that stand in no package, in a folder of their own."""
+    to.mkdir()
+    for source in STDLIB.glob("*.py"):
+        (to / source.name).write_bytes(source.read_bytes())
+    return to
+
+
 def test_interrupt_ends_quietly_and_keeps_what_is_stored(environment: dict[str, str], tmp_path: Path) -> None:
     fresh = {**environment, "OASIS_CACHE_DIR": str(tmp_path)}
-    many = tmp_path / "workspace"
-    many.mkdir()
-    for source in STDLIB.glob("*.py"):
-        (many / source.name).write_bytes(source.read_bytes())
+    many = copy_library(tmp_path / "workspace")
     process = subprocess.Popen(
         [*OASIS, "index", str(many)],
         env=fresh,

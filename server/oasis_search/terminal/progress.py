@@ -43,13 +43,14 @@ def wait_model(session: Session) -> None:
 
     Raises EncoderError when it cannot be used; what is indexed stays searchable by words and by the table.
     """
-    with progress_bar("units") as show:
-        while not session.wait_ready(POLL_S, with_model=True):
-            coverage = [state.coverage for state in session.status()]
-            model = session.model_status()
-            n_units = sum(one.units for one in coverage)
-            n_covered = round(sum(one.units * one.model for one in coverage))
-            show(f"Encoding with {model.name if model else 'the model'}", n_covered, n_units)
+    if not session.wait_ready(PATIENCE_S, with_model=True):
+        with progress_bar("units") as show:
+            while not session.wait_ready(POLL_S, with_model=True):
+                coverage = [state.coverage for state in session.status()]
+                model = session.model_status()
+                n_units = sum(one.units for one in coverage)
+                n_covered = round(sum(one.units * one.model for one in coverage))
+                show(f"Encoding with {model.name if model else 'the model'}", n_covered, n_units)
     model = session.model_status()
     if model is not None and model.message:
         raise EncoderError(model.message)
