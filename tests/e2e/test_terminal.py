@@ -141,15 +141,6 @@ def test_progress_goes_to_stderr_and_results_to_stdout(environment: dict[str, st
     )
 
 
-def test_no_bar_is_shown_for_what_takes_no_time(
-    oasis: Run, folder: Path, environment: dict[str, str]
-) -> None:
-    assert oasis("index", str(folder)).returncode == 0
-    with terminal() as (slave, written):
-        subprocess.run([*OASIS, "index", str(folder)], env=environment, stdout=subprocess.PIPE, stderr=slave)
-    assert b"units" not in b"".join(written)
-
-
 def copy_library(to: Path) -> Path:
     """The modules of the standard library that stand in no package, in a folder of their own."""
     to.mkdir()
