@@ -21,6 +21,7 @@ from oasis_train.corpus.functions import Definition, FileError, definitions_of_f
 from oasis_train.corpus.guides import examples_of_guide, is_guide
 from oasis_train.corpus.licences import is_allowed, is_licence_file, licence_of, licence_of_header
 from oasis_train.corpus.sources import Repository
+from oasis_train.corpus.tasks import TaskLayout, layout_of, solution_of_file
 from oasis_train.corpus.trees import Entry, Tree
 from oasis_train.data import Function, row_id
 from oasis_train.errors import CorpusError
@@ -75,6 +76,7 @@ class Extractor:
         definitions: list[Definition] = []
         licences: dict[str, str] = {}
         imports: dict[str, frozenset[str]] = {}
+        tasks = layout_of(repository.name)
         for entry, data in tree.read(self._choose(entries, repository.name, extract)):
             if data is None:
                 extract.add_problem(entry.path, "unreadable", "The file cannot be read.")
@@ -84,8 +86,7 @@ class Extractor:
                 extract.left_out[reason] += 1
                 continue
             try:
-                read = examples_of_guide if is_guide(entry.path) else definitions_of_file
-                found = read(entry.path, data, self._config.max_code_characters)
+                found = self._read(entry.path, data, tasks)
             except FileError as error:
                 extract.add_problem(entry.path, error.reason, str(error))
                 continue
@@ -96,6 +97,15 @@ class Extractor:
         extract.functions = self._functions(definitions, imports, licences, repository, split)
         if self._config.near_duplicates and definitions:
             extract.signatures = np.stack([signature(item.words) for item in definitions])
+
+    def _read(self, path: str, data: bytes, tasks: TaskLayout | None) -> list[Definition]:
+        most = self._config.max_code_characters
+        if is_guide(path):
+            return examples_of_guide(path, data, most)
+        if tasks is None:
+            return definitions_of_file(path, data, most)
+        task = tasks.task_of(path)
+        return solution_of_file(path, data, task, most) if task else []
 
     def _choose(self, entries: list[Entry], name: str, extract: Extract) -> list[Entry]:
         """The source files that are read, sorted by path."""
@@ -135,7 +145,7 @@ class Extractor:
         reason = ""
         if len(definition.words) < max(self._config.min_identifiers, 1):
             reason = "too-short"
-        elif self._config.documented_only and not definition.doc:
+        elif self._config.documented_only and not definition.doc and not definition.task:
             reason = "undocumented"
         if reason:
             extract.left_out[reason] += 1
@@ -176,6 +186,7 @@ class Extractor:
                 callers=tuple(dict.fromkeys(ids[caller] for caller in links[position].callers)),
                 callees=tuple(dict.fromkeys(ids[callee] for callee in links[position].callees)),
                 split=split,
+                task=item.task,
             )
             for position, item in enumerate(definitions)
         ]

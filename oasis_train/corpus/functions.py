@@ -36,6 +36,8 @@ class Definition:
     """Identifiers of the code, in order."""
     calls: tuple[str, ...]
     """Names that it calls, without receivers, in order of first appearance."""
+    task: str = ""
+    """Of a solution, as `TaskLayout.task_of` names it."""
 
 
 class FileError(Exception):
@@ -71,7 +73,7 @@ def _definition(path: str, data: bytes, parts: list[CodeUnit], max_characters: i
     first = parts[0]
     end = max(part.span.end_byte for part in parts)
     text = data[first.span.start_byte : end].decode("utf-8", "replace")
-    code = _cut(code_without_documentation(text, first), max_characters)
+    code = cut_at_line(code_without_documentation(text, first), max_characters)
     doc = clean_documentation(first.doc, first.name) if first.doc else ""
     return Definition(
         path=path,
@@ -87,7 +89,7 @@ def _definition(path: str, data: bytes, parts: list[CodeUnit], max_characters: i
     )
 
 
-def _cut(code: str, max_characters: int) -> str:
+def cut_at_line(code: str, max_characters: int) -> str:
     """The whole lines within the limit, or the beginning of a first line that is longer."""
     if len(code) <= max_characters:
         return code

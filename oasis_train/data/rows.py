@@ -59,6 +59,8 @@ class Function:
     """Ids of functions of the same repository that it calls."""
     split: str
     """`train` or `dev`; all functions of a repository share it."""
+    task: str = ""
+    """What a whole file solves, equal for solutions of one task in any language; empty for a function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,4 +148,4 @@ class Twin:
     similarity: float
     """Of the two functions' descriptions, by a teacher; in [0, 1)."""
     kind: str
-    """`description` or `name`, whichever is equal; `rewritten` where the function is the origin."""
+    """`description`, `name` or `task`, whichever is equal; `rewritten` where the function is the origin."""

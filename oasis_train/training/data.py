@@ -38,6 +38,8 @@ class Batch:
     query_keys: NDArray[np.int64]
     """(n,) equal where docstrings are equal."""
     code_keys: NDArray[np.int64]
+    code_groups: NDArray[np.int64]
+    """(n,) equal where codes must not be drawn apart: equal ones, and solutions of one task."""
 
 
 class TrainingRows:
@@ -65,6 +67,7 @@ class TrainingRows:
             is_gt=np.ascontiguousarray(pairs["is_gt"]),
             query_keys=self.docstrings.keys[pairs["docstring"]],
             code_keys=self.codes.keys[pairs["code"]],
+            code_groups=self.codes.groups[pairs["code"]],
         )
 
     def repositories(self) -> NDArray[np.int64]:

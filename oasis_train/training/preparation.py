@@ -107,6 +107,7 @@ def _only(batch: Texts, wanted: NDArray[np.uint64]) -> Texts:
         [batch.repositories[row] for row in rows],
         [batch.train[row] for row in rows],
         [batch.texts[row] for row in rows],
+        [batch.groups[row] for row in rows] if batch.groups else (),
     )
 
 
@@ -116,8 +117,9 @@ def _docstring_texts(path: Path) -> Iterator[Texts]:
 
 
 def _code_texts(path: Path) -> Iterator[Texts]:
-    for ids, names, splits, codes in _columns(path, ["id", "repository", "split", "code"]):
-        yield Texts(id_numbers(ids, path), names, [split == "train" for split in splits], codes)
+    columns = ["id", "repository", "split", "code", "task"]
+    for ids, names, splits, codes, tasks in _columns(path, columns):
+        yield Texts(id_numbers(ids, path), names, [split == "train" for split in splits], codes, tasks)
 
 
 def _write_pairs(target: Path, table: Path, docstrings: TokenTable, codes: TokenTable) -> dict[str, int]:

@@ -57,7 +57,7 @@ class Target:
     labels: Tensor
     is_gt: Tensor
     query_keys: Tensor
-    code_keys: Tensor
+    code_groups: Tensor
     taught: TaughtTarget | None
 
 
@@ -139,7 +139,7 @@ class Stepper:
             temperature=self._config.temperature,
             scale=1.0 / self._config.temperature,
             query_keys=target.query_keys,
-            code_keys=target.code_keys,
+            code_keys=target.code_groups,
         )
         taught = target.taught
         if taught is None or len(taught.rows) < 2:
@@ -166,11 +166,11 @@ class Stepper:
         return TaughtTarget(rows, queries[rows], codes[rows])
 
     def _target(self, batch: Batch) -> Target:
-        labels, is_gt, query_keys, code_keys = (
+        labels, is_gt, query_keys, code_groups = (
             gather_rows(torch.from_numpy(values).to(self._device), group=self._group)
-            for values in (batch.labels, batch.is_gt, batch.query_keys, batch.code_keys)
+            for values in (batch.labels, batch.is_gt, batch.query_keys, batch.code_groups)
         )
-        return Target(labels, is_gt, query_keys, code_keys, self._taught_target(batch))
+        return Target(labels, is_gt, query_keys, code_groups, self._taught_target(batch))
 
     def _encode_all(self, texts: Sequence[NDArray[np.int32]]) -> Tensor:
         """Vectors of all texts in their order. With several processes the same number of passes in each."""

@@ -23,6 +23,7 @@ _SCHEMA = pa.schema(
     [
         ("id", pa.uint64()),
         ("key", pa.int64()),
+        ("group", pa.int64()),
         ("repository", pa.int64()),
         ("train", pa.bool_()),
         ("tokens", pa.list_(pa.int32())),
@@ -39,6 +40,8 @@ class Texts:
     train: Sequence[bool]
     """Whether the function is in the training split."""
     texts: Sequence[str]
+    groups: Sequence[str] = ()
+    """Names of what texts must not be drawn apart for; empty ones, or none at all, for the text itself."""
 
 
 def id_numbers(ids: Sequence[str], source: Path) -> NDArray[np.uint64]:
@@ -76,9 +79,15 @@ def write_tokens(path: Path, batches: Iterable[Texts], tokenizer: "Tokenizer", p
                     if name not in repositories:
                         repositories[name] = text_key(name)
                 encodings = tokenizer.encode_batch_fast([prompt + text for text in batch.texts])
+                keys = [text_key(text) for text in batch.texts]
+                groups = batch.groups or [""] * len(keys)
                 columns = [
                     pa.array(batch.ids),
-                    pa.array([text_key(text) for text in batch.texts], pa.int64()),
+                    pa.array(keys, pa.int64()),
+                    pa.array(
+                        [text_key(name) if name else key for key, name in zip(keys, groups, strict=True)],
+                        pa.int64(),
+                    ),
                     pa.array([repositories[name] for name in batch.repositories], pa.int64()),
                     pa.array(batch.train, pa.bool_()),
                     _token_lists([encoding.ids for encoding in encodings]),
@@ -105,14 +114,16 @@ class TokenTable:
     def __init__(self, paths: Sequence[Path]) -> None:
         """Open the files, in this order."""
         chunks = [batch for path in paths for batch in _batches(path)]
-        lists = [batch.column(4) for batch in chunks]
+        lists = [batch.column(5) for batch in chunks]
         self._tokens = [(column.values.to_numpy(), column.offsets.to_numpy()) for column in lists]
         self._starts = np.cumsum([0, *(batch.num_rows for batch in chunks)])
         self.ids: NDArray[np.uint64] = _column(chunks, 0, np.uint64)
         self.keys: NDArray[np.int64] = _column(chunks, 1, np.int64)
         """Equal for equal texts."""
-        self.repositories: NDArray[np.int64] = _column(chunks, 2, np.int64)
-        self.train: NDArray[np.bool_] = _column(chunks, 3, np.bool_)
+        self.groups: NDArray[np.int64] = _column(chunks, 2, np.int64)
+        """Equal for texts that must not be drawn apart: equal ones, and solutions of one task."""
+        self.repositories: NDArray[np.int64] = _column(chunks, 3, np.int64)
+        self.train: NDArray[np.bool_] = _column(chunks, 4, np.bool_)
         self._order = np.argsort(self.ids, kind="stable")
         self._sorted = self.ids[self._order]
 

@@ -1,4 +1,4 @@
-"""Pairs of functions that may do the same: equal descriptions, or equal names in two languages.
+"""Pairs of functions that may do the same: equal descriptions, equal names in two languages, one task.
 
 Works on hashes, so that millions of functions need a few numbers each; texts are read of chosen pairs only.
 """
@@ -37,11 +37,15 @@ class Candidate:
     """Id of a function."""
     second: str
     kind: str
-    """`description` or `name`, whichever is equal."""
+    """`description`, `name` or `task`, whichever is equal."""
 
 
-def find_candidates(functions: Iterable[Function], *, per_group: int, seed: int) -> Iterator[Candidate]:
+def find_candidates(
+    functions: Iterable[Function], *, per_group: int, per_task: int, seed: int
+) -> Iterator[Candidate]:
     """At most `per_group` pairs of each group, of two languages if it has two, else of two repositories.
+
+    Of the solutions of a task, which say what they do by it alone, at most `per_task` and of two languages.
 
     O(functions) in time and memory.
     """
@@ -50,13 +54,15 @@ def find_candidates(functions: Iterable[Function], *, per_group: int, seed: int)
         if function.split != "train":
             continue
         sighting = Sighting(function.id, function.repository, _family(function.language))
-        for key in (("description", description_key(function)), ("name", name_key(function))):
+        keys = (("description", description_key(function)), ("name", name_key(function)))
+        for key in (("task", function.task),) if function.task else keys:
             if key[1] and len(groups[key]) <= LARGEST_GROUP:
                 groups[key].append(sighting)
     seen: set[tuple[str, str]] = set()
     for (kind, words), members in sorted(groups.items()):
         if 2 <= len(members) <= LARGEST_GROUP:
-            for first, second in _pairs(members, kind, per_group, random.Random(f"{seed} {kind} {words}")):
+            most = per_task if kind == "task" else per_group
+            for first, second in _pairs(members, kind, most, random.Random(f"{seed} {kind} {words}")):
                 if (first, second) not in seen and (second, first) not in seen:
                     seen.add((first, second))
                     yield Candidate(first, second, kind)

@@ -46,7 +46,7 @@ class ViewConfig:
     contained: float = 0.3
     """How often the line `Container.name`, which the server adds to methods, is above the code."""
     twins: int = 0
-    """Twins that are added at most, a sample by hash; 0 adds all."""
+    """Twins that are added at most, a sample by hash; 0 adds all. Those of tasks do not count."""
     seed: int = 3407
 
     def __post_init__(self) -> None:
@@ -145,10 +145,11 @@ def _draw(function: Function, text: str, config: ViewConfig) -> View:
 
 def _choose_twins(folder: Path, config: ViewConfig) -> list[Twin]:
     found = list(ShardedTable(folder / "twins", Twin))
-    if config.twins and len(found) > config.twins:
-        found.sort(key=lambda twin: row_id(str(config.seed), twin.id))
-        del found[config.twins :]
-    return found
+    if not config.twins:
+        return found
+    found.sort(key=lambda twin: row_id(str(config.seed), twin.id))
+    others = [twin for twin in found if twin.kind != "task"]
+    return [twin for twin in found if twin.kind == "task"] + others[: config.twins]
 
 
 def _pair_of(twin: Twin) -> RefinedPair:

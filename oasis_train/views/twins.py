@@ -1,8 +1,8 @@
 """The stage `twins`: code-to-code pairs, from repositories and by mechanical rewriting.
 
 A twin is a code, under other names or in other languages' words, and a function of the corpus that does the
-same: one described alike or named alike, as a teacher's similarity of their descriptions confirms, or the
-function itself.
+same: one described alike or named alike, as a teacher's similarity of their descriptions confirms, one that
+solves the same task, or the function itself.
 """
 
 import random
@@ -49,8 +49,10 @@ class TwinConfig:
     """Jaccard similarity of the words of two codes above which one is a copy of the other."""
     per_group: int = 3
     """Pairs of a group of equal names or descriptions."""
+    per_task: int = 12
+    """Pairs of the solutions of one task."""
     limit: int = 0
-    """Pairs of two functions at most, a sample by hash; 0 takes all."""
+    """Pairs of two functions at most, a sample by hash; 0 takes all. Those of tasks do not count."""
     rewritten: float = 0.1
     """Share of all functions that are paired with a rewritten form of themselves."""
     variables: float = 0.6
@@ -64,7 +66,7 @@ class TwinConfig:
         for name in ("least_similarity", "most_overlap", "rewritten", "variables", "mixed"):
             if not 0 <= getattr(self, name) <= 1:
                 raise RecipeError(f"twins.{name} is {getattr(self, name)}; give a share from 0 to 1.")
-        for name in ("per_group", "limit"):
+        for name in ("per_group", "per_task", "limit"):
             if getattr(self, name) < 0:
                 raise RecipeError(f"twins.{name} is {getattr(self, name)}; give 0 or more.")
 
@@ -77,10 +79,14 @@ def find_twins(
 
     def work(partial: Path) -> Mapping[str, Any]:
         functions = ShardedTable(corpus / "functions", Function)
-        candidates = list(find_candidates(functions, per_group=config.per_group, seed=config.seed))
+        candidates = list(
+            find_candidates(functions, per_group=config.per_group, per_task=config.per_task, seed=config.seed)
+        )
         if config.limit:
             candidates.sort(key=lambda pair: row_id(str(config.seed), pair.first, pair.second))
-            del candidates[config.limit :]
+            of_tasks = [pair for pair in candidates if pair.kind == "task"]
+            others = [pair for pair in candidates if pair.kind != "task"]
+            candidates = [*of_tasks, *others[: config.limit]]
         wanted = {name for pair in candidates for name in (pair.first, pair.second)}
         rows = {row.id: row for row in functions if row.id in wanted}
         table, counts = ShardedTable(partial / "twins", Twin), {"candidates": len(candidates)}
@@ -126,7 +132,8 @@ def _confirmed(
         variables = generator.random() < config.variables
         text = rename_identifiers(first.code, first.language, first.name, generator, variables=variables)
         name = row_id("twin", first.id, second.id)
-        yield Twin(name, first.id, second.id, text or first.code, similarity, candidate.kind)
+        alike = MAX_SIMILARITY if candidate.kind == "task" else similarity
+        yield Twin(name, first.id, second.id, text or first.code, alike, candidate.kind)
 
 
 def _rewritten(functions: Iterable[Function], config: TwinConfig) -> Iterator[Twin]:
@@ -151,4 +158,4 @@ def overlap(first: str, second: str) -> float:
 
 
 def _description(function: Function) -> str:
-    return " ".join(function.doc.split()) or name_in_words(function) or function.name
+    return " ".join(function.doc.split()) or name_in_words(function) or function.name or function.task

@@ -60,7 +60,7 @@ def folders(tmp_path: Path) -> dict[str, Path]:
 
 
 def test_candidates_are_of_other_languages_or_repositories_and_of_the_training_split() -> None:
-    found = list(find_candidates(ROWS, per_group=5, seed=1))
+    found = list(find_candidates(ROWS, per_group=5, per_task=5, seed=1))
     by_id = {row.id: row for row in ROWS}
     assert found
     for pair in found:
@@ -69,7 +69,7 @@ def test_candidates_are_of_other_languages_or_repositories_and_of_the_training_s
         assert first.split == second.split == "train"
     assert any(pair.kind == "description" for pair in found)
     assert len({frozenset((pair.first, pair.second)) for pair in found}) == len(found)
-    assert list(find_candidates(ROWS, per_group=5, seed=1)) == found
+    assert list(find_candidates(ROWS, per_group=5, per_task=5, seed=1)) == found
 
 
 def test_a_teacher_keeps_what_is_alike_and_copies_are_left_out(
@@ -116,6 +116,38 @@ def test_settings_that_mean_nothing_are_refused() -> None:
     assert main(["run", "smoke", "--out", "x", "--set", "views.query.full=-1.0"]) == 2
 
 
+def test_solutions_of_a_task_are_paired_across_languages_whatever_their_names_and_limits(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    def solution(language: str, task: str) -> Function:
+        name, code = GCD[language]
+        code = code.replace(name, "solve")
+        id_ = row_id(language, task)
+        return Function(id_, "r", "", "MIT", "a", 1, language, "", "", "", "", code, (), (), "train", task)
+
+    rows = [solution(language, task) for task in ("kata:gcd", "kata:other") for language in GCD]
+    pairs = list(find_candidates([*ROWS, *rows], per_group=5, per_task=2, seed=1))
+    by_id = {row.id: row for row in rows}
+    of_tasks = [(by_id[p.first], by_id[p.second]) for p in pairs if p.kind == "task"]
+    assert sorted(first.task for first, _ in of_tasks) == ["kata:gcd"] * 2 + ["kata:other"] * 2
+    assert all(first.task == second.task and first.language != second.language for first, second in of_tasks)
+    assert {p.first for p in pairs if p.kind != "task"}.isdisjoint(by_id)
+
+    def work(partial: Path) -> dict[str, int]:
+        ShardedTable(partial / "functions", Function).write(0, [*ROWS, *rows])
+        return {}
+
+    StageFolder(tmp_path / "tasks").run(Stage("corpus", {}), work)
+    config = TwinConfig(rewritten=0.0, limit=1, per_task=2, most_overlap=1.0)
+    find_twins(config, tmp_path / "tasks", tmp_path / "twins")
+    twins = list(ShardedTable(tmp_path / "twins" / "twins", Twin))
+    assert [twin.kind for twin in twins].count("task") == 4
+    assert len(twins) <= 5
+    inputs = tmp_path / "tasks", folders["docstrings"], folders["refine"], tmp_path / "twins"
+    views = draw_views(ViewConfig(twins=1), *inputs, tmp_path / "views")
+    assert views["facts"]["twins"] == len(twins)
+
+
 def test_overlap_is_that_of_words() -> None:
     assert overlap("def readFile", "def read_file") == 1.0
     assert overlap("a", "b") == 0.0
@@ -126,7 +158,7 @@ def test_a_run_that_was_killed_gives_the_same_twins(
 ) -> None:
     monkeypatch.setattr(oasis_train.views.twins, "_AT_ONCE", 1)
     config, calls = TwinConfig(per_group=5, most_overlap=1.0), 0
-    n_parts = len(list(find_candidates(ROWS, per_group=config.per_group, seed=config.seed)))
+    n_parts = len(list(find_candidates(ROWS, per_group=config.per_group, per_task=5, seed=config.seed)))
 
     def killed(*arguments: Any) -> Vectors:  # noqa: ANN401
         nonlocal calls
