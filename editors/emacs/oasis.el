@@ -105,6 +105,7 @@ After that it shows what was indexed so far."
    (methods :initform nil :documentation "Own methods that it announced.")
    (statuses :initform nil :documentation "Alist of folder URI to status.")
    (settled :initform nil :documentation "Folder URIs that were indexed once.")
+   (told :initform nil :documentation "Pairs of folder URI and message that were said.")
    (stopping :initform nil :documentation "Whether its end was asked for."))
   "A connection to one server.")
 
@@ -329,9 +330,20 @@ After that it shows what was indexed so far."
      (unless (member (plist-get parameters :phase) '("scanning" "indexing"))
        (cl-pushnew (plist-get parameters :uri) (oref connection settled)
                    :test #'equal))
+     (oasis--tell-of-folder connection parameters)
      (force-mode-line-update t))
     ('window/showMessage
      (message "OASIS: %s" (plist-get parameters :message)))))
+
+;; A folder that is gone or an index that cannot be written says so in each of
+;; its states; people are told once.
+(defun oasis--tell-of-folder (connection status)
+  "Say what is wrong by STATUS with a folder of CONNECTION, and what helps."
+  (let* ((text (or (plist-get status :message) ""))
+         (key (cons (plist-get status :uri) text)))
+    (unless (or (string-empty-p text) (member key (oref connection told)))
+      (oset connection told (cons key (oref connection told)))
+      (message "OASIS: %s (M-x oasis-status, M-x oasis-reindex)" text))))
 
 (defun oasis--on-request (connection method parameters)
   "Answer the request METHOD with PARAMETERS from CONNECTION."

@@ -69,13 +69,15 @@ SECOND = {
 }
 
 
-def _emacs() -> str:
+def emacs() -> str:
+    """The program; a failure that says what to install where there is none."""
     found = shutil.which("emacs")
     assert found, "emacs is missing. Install it: apt-get install emacs-nox"
     return found
 
 
-def _project(root: Path, files: dict[str, str]) -> Path:
+def project(root: Path, files: dict[str, str]) -> Path:
+    """A folder with these files, under git."""
     for relative, text in files.items():
         path = root / relative
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,8 +90,8 @@ def _project(root: Path, files: dict[str, str]) -> Path:
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     """What one whole session in Emacs saw."""
     base = tmp_path_factory.mktemp("emacs")
-    root = _project(base / "shop", WORKSPACE)
-    second = _project(base / "second", SECOND)
+    root = project(base / "shop", WORKSPACE)
+    second = project(base / "second", SECOND)
     environment = {
         **os.environ,
         "HOME": str(base),
@@ -104,7 +106,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
         ),
     }
     done = subprocess.run(
-        [_emacs(), "--batch", "-Q", "-L", PACKAGE, "-l", SCRIPT],
+        [emacs(), "--batch", "-Q", "-L", PACKAGE, "-l", SCRIPT],
         cwd=root,
         env=environment,
         capture_output=True,
@@ -127,7 +129,7 @@ def test_package_compiles_without_a_warning_and_its_documentation_is_clean(tmp_p
     check = '(checkdoc-file "oasis.el")'
     done = subprocess.run(
         [
-            _emacs(),
+            emacs(),
             *("--batch", "-Q", "--eval", "(setq byte-compile-error-on-warn t)"),
             *("--eval", f"(progn (require 'checkdoc) {check})", "-f", "batch-byte-compile", source),
         ],

@@ -1,5 +1,6 @@
 // Something stands in the way: what is said, how often, and whether the offered button does something.
-//   node obstacle.mjs URL SHOTS '{"name", "toast", "button", "then": SELECTOR, "text", "repair", "vanish"}'
+//   node obstacle.mjs URL SHOTS
+//     '{"name", "toast", "button", "then": SELECTOR, "text", "repair", "vanish", "patience": MS, "after": {"command", "toast"}}'
 import { renameSync } from "node:fs";
 import { ROW, TOAST, more, session } from "./browser.mjs";
 
@@ -33,6 +34,14 @@ await session(wanted.name, async (window, seen) => {
     wanted.vanish ? renameSync(`${wanted.vanish}-gone`, wanted.vanish) : renameSync(wanted.repair[0], wanted.repair[1]);
   }
   await window.press(wanted.button);
-  await window.waitForText(wanted.then, wanted.text);
+  await window.waitForText(wanted.then, wanted.text, wanted.patience ?? 60_000);
   seen.then = true;
+  if (wanted.after) {
+    await ask(window);
+    await window.waitForText(ROW, "call_with_backoff");
+    seen.after = (await window.texts(ROW))[0];
+    await page.keyboard.press("Escape");
+    await window.command(wanted.after.command);
+    await window.waitForText(TOAST, wanted.after.toast);
+  }
 });

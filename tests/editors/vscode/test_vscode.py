@@ -6,6 +6,7 @@ Run by `make test-editors`, which says so by OASIS_TEST_EDITORS=1: then nothing 
 import json
 import os
 import shlex
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,16 @@ from typing import Any
 import pytest
 
 from tests.editors.hello_server import COMMAND
-from tests.editors.vscode.conftest import OASIS, SETTINGS, Tools, opened, write_workspace
+from tests.editors.vscode.conftest import (
+    OASIS,
+    PATIENCE_S,
+    ROOT,
+    SETTINGS,
+    Tools,
+    opened,
+    run,
+    write_workspace,
+)
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("OASIS_TEST_EDITORS") != "1", reason="the editors are tested by `make test-editors`"
@@ -77,6 +87,21 @@ def test_without_a_server_one_message_says_where_it_was_looked_for(tools: Tools,
     })  # fmt: skip
     assert "missing" in seen["status"]
     assert "not found" in str(seen["rows"])
+
+
+def test_a_private_environment_is_made_on_request_and_removed(tools: Tools, tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path)]
+    run([*build, str(ROOT)])
+    (wheel,) = tmp_path.glob("*.whl")
+    workspace = write_workspace(tmp_path / "shop", server=None)
+    settings = {**SETTINGS, "oasis.server.package": str(wheel)}
+    seen = _meet(tools, tmp_path, workspace, {
+        "name": "private", "toast": "needs its server", "button": "Make a Private Environment",
+        "then": ".statusbar-item", "text": "units", "patience": 1000 * PATIENCE_S,
+        "after": {"command": "OASIS: Remove the Private Environment", "toast": "was removed"},
+    }, settings=settings)  # fmt: skip
+    assert "call_with_backoff" in seen["after"]
+    assert list(tmp_path.glob("data/**/globalStorage/*/environment")) == []
 
 
 def test_a_server_of_another_age_is_named_with_its_version(tools: Tools, tmp_path: Path) -> None:
