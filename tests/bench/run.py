@@ -9,6 +9,8 @@ run is short. Machines are noisy: compare only figures of one run.
 """
 
 import argparse
+import contextlib
+import itertools
 import json
 import platform
 import signal
@@ -145,30 +147,41 @@ def measure_edits(client: Client, root: Path, edits: int = 20) -> list[Figure]:
     ]
 
 
-def measure_typing(root: Path, cache: Path) -> list[Figure]:
+def measure_typing(root: Path, cache: Path, runs: int) -> list[Figure]:
     """Keys typed into a file while the folder is indexed: how long a request waits that follows each of them.
 
-    The server takes messages in order, so this is the time that a `didChange` takes, and a little more.
+    The server takes messages in order and refuses a method that it does not know at once, so this is the time
+    that a `didChange` takes and a round trip. Round trips alone are measured between the keys.
     """
     path = root / "argparse.py"
-    uri, version = path.as_uri(), 0
-    delays = []
-    with Client(cache) as client:
-        client.initialize(root, exclude=EXCLUDED)
-        text = path.read_text(encoding="utf-8")
-        opened = {"uri": uri, "languageId": "python", "version": version, "text": text}
-        client.notify("textDocument/didOpen", {"textDocument": opened})
-        place = {"line": 100, "character": 0}
-        while not any(status["phase"] == "ready" for _, status in client.statuses):
-            change = {"range": {"start": place, "end": place}, "text": "x"}
-            version += 1
-            document = {"uri": uri, "version": version}
-            client.notify("textDocument/didChange", {"textDocument": document, "contentChanges": [change]})
-            delays.append(1000 * client.request("oasis/status", {})[1])
-            time.sleep(0.05)
+    text = path.read_text(encoding="utf-8")
+    place = {"line": 100, "character": 0}
+    change = {"range": {"start": place, "end": place}, "text": "x"}
+    delays: dict[bool, list[float]] = {False: [], True: []}
+    for run in range(runs):
+        with Client(cache / str(run)) as client:
+            client.initialize(root, exclude=EXCLUDED)
+            document = {"uri": path.as_uri(), "version": 0}
+            opened = {**document, "languageId": "python", "text": text}
+            client.notify("textDocument/didOpen", {"textDocument": opened})
+            for step in itertools.count():
+                if any(status["phase"] == "ready" for _, status in client.statuses):
+                    break
+                is_key = step % 2 == 0
+                if is_key:
+                    document["version"] = step + 1
+                    params = {"textDocument": document, "contentChanges": [change]}
+                    client.notify("textDocument/didChange", params)
+                began = time.perf_counter()
+                with contextlib.suppress(RuntimeError):
+                    client.request("oasis/no-such-method", {})
+                delays[is_key].append(1000 * (time.perf_counter() - began))
+                time.sleep(0.03)
+    keys, bare = delays[True], delays[False]
     return [
-        Figure("`didChange` and a status while indexing, p50", statistics.median(delays), "ms"),
-        Figure("`didChange` and a status while indexing, p95", percentile(delays, 0.95), "ms", 5),
+        Figure("`didChange` and a round trip while indexing, p50", statistics.median(keys), "ms"),
+        Figure("`didChange` and a round trip while indexing, p95", percentile(keys, 0.95), "ms", 5),
+        Figure("the round trip alone, p95", percentile(bare, 0.95), "ms"),
     ]
 
 
@@ -240,7 +253,7 @@ def main() -> None:
             figures += measure_start(root, options.runs)
             figures += measure_cold(root, Path(folder))
             figures += measure_warm(root, Path(folder), options.runs, EXCLUDED)
-            figures += measure_typing(root, Path(folder) / "typing")
+            figures += measure_typing(root, Path(folder) / "typing", options.runs)
         if options.large:
             large = Path(folder) / "large"
             figures += measure_large(options.large.resolve(), large)
