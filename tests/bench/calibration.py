@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ from snapshots import DEFAULT_CACHE, CachedModel, build_snapshot
 from oasis_search.comparison.documented import DocumentedFunction, find_documented
 from oasis_search.encoder import BagEncoder, load
 from oasis_search.index import Snapshot
-from oasis_search.search import Query, calibration, search
+from oasis_search.search import Query, calibration, likeness, search
 from oasis_search.search.roles import roles_of
 from oasis_search.syntax import language_of
 from oasis_search.syntax.languages import TEXT
@@ -56,7 +57,11 @@ USED = {
     "words": tuple(name for name in calibration.TERMS if name not in (*_OF_MODEL, *_OF_TABLE)),
     "static": tuple(name for name in calibration.TERMS if name not in _OF_MODEL),
     "model": calibration.TERMS,
+    "similar_static": likeness.TERMS,
+    "similar_model": tuple(name for name in likeness.TERMS if "cosine" not in name),
 }
+TERMS = {way: likeness.TERMS if way.startswith("similar") else calibration.TERMS for way in USED}
+"""Of the features of a way's questions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,7 @@ class Judged:
     repo: str
     is_answerable: bool
     features: NDArray[np.float64]
-    """(hits, terms) as `Evidence.terms` gives them."""
+    """(hits, terms) as `Evidence.terms` or `Likeness.terms` gives them."""
     relevant: NDArray[np.bool_]
     """(hits,)"""
 
@@ -107,7 +112,7 @@ def main() -> None:
     ]
     report = evaluate(judged, way, options.plot)
     if options.fit:
-        _write(way, fit(judged, way))
+        write(calibration, way, fit(judged, way))
     print(json.dumps(report, indent=1))
 
 
@@ -246,7 +251,7 @@ def _judged(
 
 def fit(judged: Sequence[Judged], way: str) -> dict[str, float]:
     """Coefficients of one way of ranking."""
-    columns = [calibration.TERMS.index(name) for name in USED[way]]
+    columns = [TERMS[way].index(name) for name in USED[way]]
     features = np.concatenate([one.features[:, columns] for one in judged])
     relevant = np.concatenate([one.relevant for one in judged])
     weights = np.concatenate(
@@ -273,7 +278,7 @@ def evaluate(judged: Sequence[Judged], way: str, plot: Path | None) -> dict[str,
         for one in judged:
             if one.repo in held:
                 order.append(one)
-                all_p.append(_probabilities(one.features, weights))
+                all_p.append(_probabilities(one.features, weights, TERMS[way]))
     best = np.array([p.max(initial=0.0) for p in all_p])
     answerable = np.array([one.is_answerable for one in order])
     weight = np.where(answerable, 1.0, UNANSWERABLE_WEIGHT)
@@ -319,9 +324,11 @@ def expected_calibration_error(
     return float(total / weight.sum())
 
 
-def _probabilities(features: NDArray[np.float64], weights: dict[str, float]) -> NDArray[np.float64]:
+def _probabilities(
+    features: NDArray[np.float64], weights: dict[str, float], names: Sequence[str]
+) -> NDArray[np.float64]:
     logits = np.full(len(features), weights["intercept"])
-    for at, name in enumerate(calibration.TERMS):
+    for at, name in enumerate(names):
         logits += weights.get(name, 0.0) * features[:, at]
     return np.asarray(1 / (1 + np.exp(-logits)), np.float64)
 
@@ -349,11 +356,12 @@ def _draw(path: Path, way: str, first: Sample, each: Sample) -> None:
     figure.savefig(path)
 
 
-def _write(way: str, weights: dict[str, float]) -> None:
-    path = Path(calibration.__file__).with_name("calibration.toml")
-    tables = {**{name: dict(table) for name, table in calibration.coefficients().items()}, way: weights}
-    lines = ["# Written by `python tests/bench/calibration.py --fit`: see docs/ranking.md."]
-    for name in calibration.WAYS:
+def write(module: ModuleType, way: str, weights: dict[str, float]) -> None:
+    """Put the coefficients of one way into the file beside `module`, calibration or likeness."""
+    path = Path(str(module.__file__)).with_suffix(".toml")
+    tables = {**{name: dict(table) for name, table in module.coefficients().items()}, way: weights}
+    lines = [f"# Written by `python tests/bench/{path.stem}.py --fit`: see docs/ranking.md."]
+    for name in tables:
         lines += [f"[{name}]", *(f"{key} = {value:.4f}" for key, value in tables[name].items()), ""]
     path.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
 

@@ -5,6 +5,7 @@ more than it gives (docs/log.md). The first tier's ranking is refined by better 
 is. A piece of several units, a class or a file, is compared to runs of units that are as long.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ from oasis_search.index.dense import best, cosines_of, nearest
 from oasis_search.index.snapshot import Snapshot
 from oasis_search.index.tiers import covered
 from oasis_search.search.filters import allowed_units
+from oasis_search.search.likeness import WAYS, Likeness, leads
 from oasis_search.search.query import DEFAULT_LIMIT, Filter
 from oasis_search.search.runs import Run, runs_of_file
 from oasis_search.search.tiers import QueryVector, refine
@@ -56,6 +58,9 @@ class Neighbour:
     """By the encoder that ranked it."""
     model: str
     """That encoder's name."""
+    way: str
+    """Which coefficients of `likeness.probability` count for it."""
+    likeness: Likeness
 
 
 def similar(
@@ -90,10 +95,15 @@ def similar(
         by_model[has] = place
     if query.run_bytes:
         return _runs(snapshot, query, seen_as, ranking, allowed, cancelled)
-    cosines = _cosines(snapshot, ranking, seen_as, by_model[ranking])
-    chosen = _whole_units(snapshot, ranking)
+    ranked_by = by_model[ranking]
+    cosines = _cosines(snapshot, ranking, seen_as, ranked_by)
+    ahead = np.zeros(len(ranking), np.float32)
+    for place in range(len(seen_as)):
+        own = np.flatnonzero(ranked_by == place)
+        ahead[own] = leads(cosines[own])
     return [
-        Neighbour(int(ranking[at]), float(cosines[at]), seen_as[by_model[ranking[at]]].model) for at in chosen
+        _neighbour(int(ranking[at]), at, float(cosines[at]), float(ahead[at]), seen_as, int(ranked_by[at]))
+        for at in _whole_units(snapshot, ranking)
     ]
 
 
@@ -124,10 +134,19 @@ def _runs(
         np.array([run.cosine for run in found], np.float32),
         len(found),
     )
+    place = seen_as.index(vector)
+    rows = zip(order.tolist(), cosines.tolist(), leads(cosines).tolist(), strict=True)
     return [
-        Neighbour(unit, cosine, vector.model)
-        for unit, cosine in zip(order.tolist(), cosines.tolist(), strict=True)
+        _neighbour(unit, at, cosine, lead, seen_as, place) for at, (unit, cosine, lead) in enumerate(rows)
     ]
+
+
+def _neighbour(
+    unit: int, at: int, cosine: float, lead: float, seen_as: Sequence[QueryVector], ranked_by: int
+) -> Neighbour:
+    """The unit at a place of the ranking, from 0, that the encoder of a number ranked."""
+    likeness = Likeness(round(lead, 4), round(math.log2(at + 1), 4), round(cosine, 4))
+    return Neighbour(unit, cosine, seen_as[ranked_by].model, WAYS[min(ranked_by, 1)], likeness)
 
 
 def _outside(snapshot: Snapshot, place: Place, allowed: NDArray[np.bool_] | None) -> NDArray[np.bool_]:

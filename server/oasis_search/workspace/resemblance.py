@@ -1,7 +1,7 @@
 """Answers what is like a piece of code: neighbours, verified against present text, with their clone level."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from oasis_search.encoder.protocol import Encoder
@@ -10,6 +10,7 @@ from oasis_search.index.snapshot import Snapshot
 from oasis_search.search.clones import LEVELS, clone_level, sketch
 from oasis_search.search.explain import hit_of_view
 from oasis_search.search.filters import has_exact_words
+from oasis_search.search.likeness import of_level, probability
 from oasis_search.search.query import DEFAULT_LIMIT, Filter, Hit, Reason
 from oasis_search.search.similar import Neighbour, SimilarQuery, similar
 from oasis_search.search.tiers import QueryVector
@@ -137,7 +138,8 @@ def resembling(
         level = clone_level(compared, sketch(leaves(body, language), hit.language))
         kept = copies if level == LEVELS[0] else hits
         if len(kept) < request.limit:
-            kept.append(SimilarHit(found, level))
+            likely = of_level(hit.probability, level)
+            kept.append(SimilarHit(replace(found, hit=replace(found.hit, probability=likely)), level))
     return hits, copies, stale
 
 
@@ -155,6 +157,6 @@ def _hit(snapshot: Snapshot, neighbour: Neighbour) -> Hit:
     return hit_of_view(
         snapshot.view(neighbour.unit),
         score=neighbour.cosine,
-        probability=round(min(1.0, max(0.0, neighbour.cosine)), 4),
+        probability=probability(neighbour.way, neighbour.likeness),
         reasons=(reason,),
     )
