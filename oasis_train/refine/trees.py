@@ -13,7 +13,7 @@ from typing import Literal
 import tree_sitter
 
 from oasis_search.syntax import Language, language_by_name
-from oasis_search.syntax.grammars import load_grammar, parse_tree
+from oasis_search.syntax.fragment import parse_fragment
 from oasis_train.errors import RecipeError
 from oasis_train.refine.tree_distance import MAX_NODES, Tree, tree_from_postorder
 
@@ -21,21 +21,6 @@ Leaves = Literal["type", "literal", "text"]
 
 _NAME = re.compile(r"identifier$|^(name|variable_name|constant|field_name|label_name|instance_variable)$")
 _COMMENT = re.compile("comment$")
-
-_CLASS = ("class C {\n", "\n}")
-_WRAPPERS: dict[str, tuple[str, str]] = {
-    "java": _CLASS,
-    "csharp": _CLASS,
-    "javascript": _CLASS,
-    "typescript": _CLASS,
-    "tsx": _CLASS,
-    "cpp": ("class C {\n", "\n};"),
-    "php": ("<?php\nclass C {\n", "\n}"),
-}
-"""What makes a method, cut out of its class, a whole program."""
-
-_PREFIXES = {"php": "<?php\n"}
-"""What makes a function a whole program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,26 +87,13 @@ class TreeBuilder:
 
 def parse_function(code: str, language: Language) -> tuple[tree_sitter.Node | None, bytes]:
     """The node of the function in `code` and the source that it points into."""
-    grammar = load_grammar(language)
-    plain = (_PREFIXES.get(language.name, ""), "")
-    best: tuple[int, tree_sitter.Node, bytes] | None = None
-    for is_wrapped, (before, after) in enumerate((plain, _WRAPPERS.get(language.name, plain))):
-        if is_wrapped and (before, after) == plain:
-            break
-        source = f"{before}{code}{after}".encode("utf-8", "replace")
-        try:
-            root = parse_tree(grammar, source).root_node
-        except ValueError:
-            return None, b""
-        n_errors = _count_errors(root) if root.has_error else 0
-        if best is None or n_errors < best[0]:
-            best = (n_errors, _inside_class(root) if is_wrapped else root, source)
-        if n_errors == 0:
-            break
-    assert best is not None
-    node = best[1]
+    try:
+        found = parse_fragment(code.encode("utf-8", "replace"), language)
+    except ValueError:
+        return None, b""
+    node = _inside_class(found.root) if found.in_class else found.root
     children = [child for child in _children(node) if child.type != "php_tag"]
-    return (children[0] if len(children) == 1 else node), best[2]
+    return (children[0] if len(children) == 1 else node), found.text
 
 
 def _inside_class(root: tree_sitter.Node) -> tree_sitter.Node:
@@ -131,16 +103,6 @@ def _inside_class(root: tree_sitter.Node) -> tree_sitter.Node:
         if body is not None:
             return body
     return root
-
-
-def _count_errors(root: tree_sitter.Node) -> int:
-    """Nodes that the parser made up or could not place."""
-    found, stack = 0, [root]
-    while stack:
-        node = stack.pop()
-        found += node.is_error or node.is_missing
-        stack.extend(child for child in node.children if child.has_error)
-    return found
 
 
 def _children(node: tree_sitter.Node) -> list[tree_sitter.Node]:

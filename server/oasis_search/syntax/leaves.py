@@ -11,6 +11,7 @@ from typing import Literal
 
 import tree_sitter
 
+from oasis_search.syntax.fragment import parse_fragment
 from oasis_search.syntax.grammars import load_grammar, parse_tree
 from oasis_search.syntax.languages import Language
 
@@ -24,8 +25,8 @@ _LITERAL = re.compile(r"string|char_literal|character_literal|rune_literal|numbe
 _COMMENT = re.compile(r"comment$")
 _PLAIN = re.compile(r"[^\W\d]\w*|\d[\w.]*|[^\w\s]")
 
-_OPENINGS = {"php": b"<?php\n"}
-"""What a cut-out piece lacks to be a program."""
+_INSERTED = re.compile(r"interpolation|substitution|^variable_name$")
+"""Code inside a string, which then is no one leaf: its names may change as others do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,27 +45,28 @@ def leaves(source: bytes, language: Language, within: tuple[int, int] | None = N
     first, last = within or (0, len(source))
     if language.grammar is None:
         return _plain_leaves(source[first:last])
-    opening = _OPENINGS.get(language.name, b"")
-    if opening and source.lstrip().startswith(b"<?"):
-        opening = b""
-    text = opening + source
     try:
-        tree = parse_tree(load_grammar(language), text)
-        found = list(_walk(tree, text, (len(opening) + first, len(opening) + last)))
+        if within is None:
+            piece = parse_fragment(source, language)
+            start = piece.start_byte
+            found = list(_walk(piece.root, piece.text, (start, start + len(source))))
+        else:
+            root = parse_tree(load_grammar(language), source).root_node
+            found = list(_walk(root, source, within))
     except (ValueError, RuntimeError, RecursionError, MemoryError):
         return _plain_leaves(source[first:last])
     return tuple(found)
 
 
-def _walk(tree: tree_sitter.Tree, text: bytes, within: tuple[int, int]) -> Iterator[Leaf]:
+def _walk(root: tree_sitter.Node, text: bytes, within: tuple[int, int]) -> Iterator[Leaf]:
     """In document order, without recursion: code may be nested deeply."""
-    cursor = tree.walk()
+    cursor = root.walk()
     n_found = 0
     while True:
         node = cursor.node
         if node is None:
             return
-        is_whole = node.child_count == 0 or bool(_LITERAL.search(node.type) and node.is_named)
+        is_whole = node.child_count == 0 or _is_literal(node)
         if _COMMENT.search(node.type) or _is_docstring(node):
             is_whole = True
         elif is_whole and within[0] <= node.start_byte < node.end_byte <= within[1]:
@@ -80,6 +82,12 @@ def _walk(tree: tree_sitter.Tree, text: bytes, within: tuple[int, int]) -> Itera
         while not cursor.goto_next_sibling():
             if not cursor.goto_parent():
                 return
+
+
+def _is_literal(node: tree_sitter.Node) -> bool:
+    if not node.is_named or not _LITERAL.search(node.type):
+        return False
+    return not any(_INSERTED.search(child.type) for child in node.named_children)
 
 
 def _is_docstring(node: tree_sitter.Node) -> bool:

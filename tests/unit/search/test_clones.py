@@ -57,6 +57,24 @@ def test_typescript_can_be_a_copy_of_javascript(first: str, second: str) -> None
     assert level(first, "def f(a): return a + 1", "javascript", "python") == "behaviour"
 
 
+@pytest.mark.parametrize(
+    ("language", "first", "second"),
+    [
+        ("csharp", "void Run<T>(int n, T? last) { Go(n); last = Next<T>(n); }",
+         "void Run<U>(int k, U? end) { Go(k); end = Next<U>(k); }"),
+        ("javascript", "seed(x, y) { return this.show(`${x} of ${y}`) }",
+         "seed(a, b) { return this.show(`${a} of ${b}`) }"),
+        ("php", 'public function say($who) { echo "dear $who"; }',
+         'public function say($one) { echo "dear $one"; }'),
+        ("python", "def say(who):\n    return f'dear {who}'\n", "def say(one):\n    return f'dear {one}'\n"),
+    ],
+)  # fmt: skip
+def test_methods_without_their_class_and_names_in_strings_are_renamed_too(
+    language: str, first: str, second: str
+) -> None:
+    assert level(first, second, language, language) == "renamed"
+
+
 def test_nothing_is_a_copy_of_nothing() -> None:
     assert level("", "") == "behaviour"
     assert level("# only a comment", SUM) == "behaviour"
