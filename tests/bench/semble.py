@@ -1,12 +1,15 @@
 """Measure the ranking on a suite of questions whose answers are files, repository by repository.
 
-    python tests/bench/semble.py --suite FOLDER --metrics FOLDER [--encoder NAME] [--model mini] [--ablate]
+    python tests/bench/semble.py --suite FOLDER --metrics FOLDER [--encoder NAME] [--model mini]
+        [--ablate] [--cross-validate]
 
 `--metrics` is the folder that holds metrics.py. Every repository is indexed in memory with the real unit
 cutter and encoder, every question is searched, and the hits become a ranking of files, each at its best hit.
 Prints nDCG@10 with binary gains in percent by repository and by kind of question, the mean over repositories,
 and `listed`: the same of the first ten hits as they are shown, where further hits of a file take places
-without gain. `--ablate` repeats the measurement without each signal.
+without gain. `--ablate` repeats the measurement without each signal. `--cross-validate` tells what chosen
+weights are worth on repositories that nobody looked at: the weights as they are and variants with one of them
+half as large, or half as large again, compete on all repositories but one, and the winner is measured there.
 """
 
 import argparse
@@ -52,6 +55,7 @@ def main() -> None:
     parser.add_argument("--model", default="", help="a better encoder on top, such as mini")
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="keeps the vectors of --model")
     parser.add_argument("--ablate", action="store_true", help="repeat without each signal")
+    parser.add_argument("--cross-validate", action="store_true", help="choose weights on other repositories")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     options = parser.parse_args()
     metrics = load_module(options.metrics / "metrics.py")
@@ -66,6 +70,12 @@ def main() -> None:
             name: measure(snapshots, questions, encoder, model, metrics.ndcg10_binary, weights)
             for name, weights in ablations()
         }
+    if options.cross_validate:
+        rows = {
+            name: measure(snapshots, questions, encoder, model, metrics.ndcg10_binary, weights)
+            for name, weights in variants(has_model=model is not None)
+        }
+        report["cross_validated"] = cross_validated({"as they are": table, **rows})
     print(json.dumps(report, indent=1) if options.json else _as_text(report))
 
 
@@ -112,6 +122,33 @@ def ablations() -> list[tuple[str, Weights]]:
     """Name of each signal with the weights that leave it out."""
     neutral = {"saturation": 1.0}
     return [(f.name, replace(WEIGHTS, **{f.name: neutral.get(f.name, 0.0)})) for f in fields(WEIGHTS)]
+
+
+def variants(*, has_model: bool) -> list[tuple[str, Weights]]:
+    """Name and weights with one of them changed; shares stay shares."""
+    found = []
+    for field in fields(WEIGHTS):
+        if field.name == "model_share" and not has_model:
+            continue
+        value = getattr(WEIGHTS, field.name)
+        for factor in (0.5, 1.5):
+            found.append((f"{field.name} x {factor}", replace(WEIGHTS, **{field.name: value * factor})))
+    return found
+
+
+def cross_validated(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Each repository by the variant that is best on the others, and the range of all variants' means."""
+    repos = list(next(iter(rows.values()))["repositories"])
+    chosen = {}
+    for held in repos:
+        others = {
+            name: sum(value for repo, value in row["repositories"].items() if repo != held)
+            for name, row in rows.items()
+        }
+        chosen[held] = max(others, key=lambda name: others[name])
+    values = [rows[name]["repositories"][held] for held, name in chosen.items()]
+    means = [row["mean"] for row in rows.values()]
+    return {"mean": _mean(values), "variants": len(rows), "range": [min(means), max(means)], "chosen": chosen}
 
 
 def _encoder(name: str) -> BagEncoder | None:
@@ -161,6 +198,12 @@ def _as_text(report: Mapping[str, Any]) -> str:
     lines += ["by kind of question"]
     lines += [f"  {name:14} {value:6.2f}" for name, value in report["categories"].items()]
     lines += [f"mean             {report['mean']:6.2f}   (as listed {report['listed']:.2f})"]
+    if "cross_validated" in report:
+        found = report["cross_validated"]
+        low, high = found["range"]
+        lines.append(
+            f"cross-validated  {found['mean']:6.2f}   ({found['variants']} variants, {low:.2f} to {high:.2f})"
+        )
     for name, row in report.get("without", {}).items():
         gain, gain_listed = row["mean"] - report["mean"], row["listed"] - report["listed"]
         lines.append(f"  without {name:14} {row['mean']:6.2f}  {gain:+.2f}   (as listed {gain_listed:+.2f})")
