@@ -1,5 +1,6 @@
 """`oasis/similar` through recorded clients: places, selections, texts, unsaved edits, and what is refused."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -87,6 +88,45 @@ async def test_what_cannot_be_compared_is_refused_with_a_sentence(
     with pytest.raises(JsonRpcException, match=words):
         await editor.request("oasis/similar", params)
     assert await editor.names("retry after a failure", limit=1)
+
+
+async def test_pieces_as_nobody_means_them_are_answered_or_refused_with_a_sentence(editor: "Editor") -> None:
+    retry, image = editor.root / "net/retry.py", editor.root / "net/image.py"
+    line = next(at for at, text in enumerate(retry.read_text().splitlines()) if "def call_with" in text)
+
+    def ranged(path: Path, start: tuple[int, int], end: tuple[int, int]) -> dict[str, object]:
+        ends = {"start": dict(zip(("line", "character"), start, strict=True)),
+                "end": dict(zip(("line", "character"), end, strict=True))}  # fmt: skip
+        return {"textDocument": {"uri": path.as_uri()}, "range": ends}
+
+    half_a_token = await editor.request("oasis/similar", ranged(retry, (line, 6), (line, 9)))
+    assert half_a_token["origin"] == "call_with_backoff"
+    backwards = await editor.request("oasis/similar", ranged(retry, (line, 9), (line, 6)))
+    assert backwards["origin"] == "call_with_backoff"
+
+    steps = "".join(
+        f"def step_{n}(value):\n    return value * {n} + offset_{n % 7}\n\n\n" for n in range(2600)
+    )
+    long = await editor.request("oasis/similar", {"text": steps, "languageId": "python", "limit": 3})
+    assert len(long["hits"]) <= 3
+
+    words = editor.root / "net/words.zzz"
+    for path, text in (
+        (words, retry.read_text()),
+        (editor.root / "net/said.py", "# try again after a failure\n"),
+    ):
+        editor.open(path, text)
+        try:
+            answer = await editor.request("oasis/similar", ranged(path, (0, 2), (0, 8)))
+            assert isinstance(answer["hits"], list)
+        finally:
+            editor.close(path)
+    image.write_bytes(b"\x89PNG\0" + bytes(range(256)) * 8)
+    try:
+        with pytest.raises(JsonRpcException, match="not text"):
+            await editor.request("oasis/similar", ranged(image, (0, 0), (0, 3)))
+    finally:
+        image.unlink()
 
 
 async def test_actions_are_offered_on_a_selection_or_when_asked_for(editor: "Editor") -> None:
