@@ -137,7 +137,8 @@ def _judged(
     seen_as = [QueryVector("static", encoder.fingerprint, encoder.encode([piece.text], "code")[0])]
     if model:
         seen_as.append(QueryVector(model.name, model.fingerprint, model.encode([piece.text], "code")[0]))
-    query = SimilarQuery(SHOWN, run_bytes=run_bytes(cut_units(text, piece.language)[0]))
+    n_bytes = run_bytes(cut_units(text, piece.language)[0])
+    query = SimilarQuery(SHOWN, language=piece.language.name, run_bytes=n_bytes)
     neighbours = similar(snapshot, query, seen_as)[:SHOWN]
     rows = [one.likeness.terms() for one in neighbours]
     relevant = [snapshot.view(one.unit).path in piece.answers for one in neighbours]

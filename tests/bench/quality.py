@@ -230,7 +230,11 @@ def _similar(
         language = language_by_name(pool.query_languages[at]) or TEXT
         n_bytes = run_bytes(cut_units(text.encode(), language)[0])
         start = time.perf_counter()
-        found = similar(snapshot, SimilarQuery(HITS // WIDER, place=place, run_bytes=n_bytes), seen_as)
+        found = similar(
+            snapshot,
+            SimilarQuery(HITS // WIDER, place=place, language=language.name, run_bytes=n_bytes),
+            seen_as,
+        )
         ms = 1000 * (time.perf_counter() - start)
         ranks = _ranks(pool, at, names, (snapshot.view(one.unit).path for one in found))
         yield _scored(suite, pool, at, ranks, kinds, ms)

@@ -32,7 +32,7 @@ class IndexedFile:
     """Encoder fingerprint -> one row a unit."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Segment:
     """`f` files with `n` units, `t` distinct terms and `p` postings."""
 

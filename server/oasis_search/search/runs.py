@@ -31,15 +31,21 @@ class Run:
 
 
 def runs_of_file(
-    snapshot: Snapshot, units: Sequence[int], fingerprint: str, vector: NDArray[np.float32], n_bytes: int
+    snapshot: Snapshot,
+    units: Sequence[int],
+    fingerprint: str,
+    piece: NDArray[np.float64],
+    n_bytes: int,
+    common: NDArray[np.float64],
 ) -> list[Run]:
     """The best runs of about `n_bytes` of some ascending `units` of one file, best first.
 
-    Empty when nothing in the file has a vector of `fingerprint`. O(units * d).
+    `piece` (d,) is centred; `common` (d,) is taken from the runs, each first brought to length 1. Empty when
+    nothing in the file has a vector of `fingerprint`. O(units * d).
     """
     segment, first = snapshot.locate(units[0])
     column = segment.vectors.get(fingerprint)
-    if column is None or column.dim != len(vector):
+    if column is None or column.dim != len(piece):
         return []
     rows = np.array(units) - units[0] + first
     spans = segment.spans[rows, :2].astype(np.int64)
@@ -53,9 +59,11 @@ def runs_of_file(
     is_long = (ends_at[ends] - ends_at[:-1] >= LEAST_SHARE * n_bytes) | (starts == 0)
     wholes = sums[ends] - sums[:-1]
     norms = np.linalg.norm(wholes, axis=1)
-    cosines = wholes @ vector / np.where(norms > 0, norms, 1)
+    centred = wholes / np.where(norms > 0, norms, 1)[:, None] - common
+    lengths = np.linalg.norm(centred, axis=1) * np.linalg.norm(piece)
+    cosines = centred @ piece / np.where(lengths > 0, lengths, 1)
     cosines[~is_long | (norms == 0)] = -np.inf
-    of_units = vectors @ vector
+    of_units = vectors @ piece
     runs: list[Run] = []
     while len(runs) < RUNS_OF_A_FILE and np.isfinite(cosines).any():
         start = int(cosines.argmax())

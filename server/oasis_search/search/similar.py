@@ -1,8 +1,9 @@
 """Code that is like a given piece: its nearest units, without itself and what lies around or inside it.
 
-Dense only: a piece of code has said what it is about with every one of its words, and a share of BM25 takes
-more than it gives (docs/log.md). The first tier's ranking is refined by better encoders as that of a question
-is. A piece of several units, a class or a file, is compared to runs of units that are as long.
+Dense only, with what all code of a language has in common taken away (`index.centred`): a piece of code has
+said what it is about with every one of its words, and a share of BM25 takes more than it gives (docs/log.md).
+The first tier's ranking is refined by better encoders as that of a question is. A piece of several units, a
+class or a file, is compared to runs of units that are as long.
 """
 
 import math
@@ -13,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oasis_search.errors import Cancelled
-from oasis_search.index.dense import best, cosines_of, nearest
+from oasis_search.index.centred import centred_cosines, language_means, nearest_centred
+from oasis_search.index.dense import best
 from oasis_search.index.snapshot import Snapshot
 from oasis_search.index.tiers import covered
 from oasis_search.search.filters import allowed_units
@@ -44,6 +46,8 @@ class SimilarQuery:
     filter: Filter = field(default_factory=Filter)
     place: Place | None = None
     """None for code that is not in this folder."""
+    language: str = ""
+    """Name of the piece's language; a language that the workspace does not have is nothing special."""
     run_bytes: int = 0
     """Length of a piece that holds several units; 0 for one that is a single unit or part of one."""
 
@@ -82,21 +86,23 @@ def similar(
         allowed = _outside(snapshot, query.place, allowed)
     n_wanted = WIDER * query.limit + 20
     first, *better = seen_as
-    ranking, _ = nearest(
-        snapshot, first.fingerprint, first.vector, n_wanted, allowed=allowed, cancelled=cancelled
-    )
+    ranking, _ = nearest_centred(
+        snapshot, first.fingerprint, first.vector, query.language, n_wanted,
+        allowed=allowed, cancelled=cancelled,
+    )  # fmt: skip
     by_model = np.zeros(snapshot.size, np.intp)
     for place, vector in enumerate(better, start=1):
         has = covered(snapshot, vector.fingerprint)
-        refined, _ = nearest(
-            snapshot, vector.fingerprint, vector.vector, n_wanted, allowed=allowed, cancelled=cancelled
-        )
+        refined, _ = nearest_centred(
+            snapshot, vector.fingerprint, vector.vector, query.language, n_wanted,
+            allowed=allowed, cancelled=cancelled,
+        )  # fmt: skip
         ranking = refine(ranking, has, refined, n_wanted)
         by_model[has] = place
     if query.run_bytes:
         return _runs(snapshot, query, seen_as, ranking, allowed, cancelled)
     ranked_by = by_model[ranking]
-    cosines = _cosines(snapshot, ranking, seen_as, ranked_by)
+    cosines = _cosines(snapshot, query, ranking, seen_as, ranked_by)
     ahead = np.zeros(len(ranking), np.float32)
     for place in range(len(seen_as)):
         own = np.flatnonzero(ranked_by == place)
@@ -123,11 +129,14 @@ def _runs(
     asked = [unit for units in files for unit in units]
     knowing = [vector for vector in seen_as[1:] if covered(snapshot, vector.fingerprint)[asked].all()]
     vector = knowing[-1] if knowing else seen_as[0]
+    means = language_means(snapshot, vector.fingerprint, len(vector.vector))
+    piece = vector.vector - means.of(query.language)
     found: list[Run] = []
     for units in files:
         if cancelled():
             raise Cancelled("The search was cancelled.")
-        found += runs_of_file(snapshot, units, vector.fingerprint, vector.vector, query.run_bytes)
+        common = means.of(snapshot.view(units[0]).language)
+        found += runs_of_file(snapshot, units, vector.fingerprint, piece, query.run_bytes, common)
     order, cosines = best(
         snapshot,
         np.array([run.unit for run in found], np.int64),
@@ -161,14 +170,19 @@ def _outside(snapshot: Snapshot, place: Place, allowed: NDArray[np.bool_] | None
 
 
 def _cosines(
-    snapshot: Snapshot, units: NDArray[np.int64], seen_as: Sequence[QueryVector], by_model: NDArray[np.intp]
+    snapshot: Snapshot,
+    query: SimilarQuery,
+    units: NDArray[np.int64],
+    seen_as: Sequence[QueryVector],
+    by_model: NDArray[np.intp],
 ) -> NDArray[np.float32]:
     """(len(units),) cosine of each unit by the encoder that ranked it."""
     found = np.zeros(len(units), np.float32)
     for at, vector in enumerate(seen_as):
         rows = np.flatnonzero(by_model == at)
-        order = rows[np.argsort(units[rows])]
-        found[order] = cosines_of(snapshot, vector.fingerprint, vector.vector, units[order])
+        found[rows] = centred_cosines(
+            snapshot, vector.fingerprint, vector.vector, query.language, units[rows]
+        )
     return found
 
 

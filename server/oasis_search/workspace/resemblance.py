@@ -113,7 +113,13 @@ def resembling(
     A copy is the same but for layout and comments. O(limit) texts are read and compared.
     """
     own = isinstance(request.piece, Selected) and request.piece.path.is_relative_to(index.root)
-    query = SimilarQuery(request.limit, request.filter, origin.place if own else None, origin.run_bytes)
+    query = SimilarQuery(
+        request.limit,
+        request.filter,
+        origin.place if own else None,
+        origin.language.name,
+        origin.run_bytes,
+    )
     snapshot = index.snapshot  # the next one may be published at any moment
     neighbours = similar(snapshot, query, seen_as, cancelled=cancelled)
     verifier = Verifier(index.root, unsaved)

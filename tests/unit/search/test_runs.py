@@ -40,7 +40,8 @@ def vector_of(text: str) -> NDArray[np.float32]:
 def test_the_best_run_is_that_of_all_runs(build: "Build", n_bytes: int) -> None:
     snapshot = build(FILES)
     units = list(snapshot.units_of("mixed.py"))
-    vector = vector_of("\n".join(FUNCTIONS[:2]))
+    vector = vector_of("\n".join(FUNCTIONS[:2])).astype(np.float64)
+    common = 0.3 * vector_of("\n".join(FUNCTIONS)).astype(np.float64)
     segment, first = snapshot.locate(units[0])
     rows = segment.vectors[ENCODER.fingerprint].dequantised()[first : first + len(units)]
     spans = segment.spans[first : first + len(units), :2].astype(int)
@@ -53,8 +54,9 @@ def test_the_best_run_is_that_of_all_runs(build: "Build", n_bytes: int) -> None:
         if start and lengths[start:end].sum() < LEAST_SHARE * n_bytes:
             continue
         whole = (rows[start:end] * lengths[start:end, None]).sum(axis=0)
-        expected.append(float(whole @ vector / np.linalg.norm(whole)))
-    found = runs_of_file(snapshot, units, ENCODER.fingerprint, vector, n_bytes)
+        centred = whole / np.linalg.norm(whole) - common
+        expected.append(float(centred @ vector / np.linalg.norm(centred) / np.linalg.norm(vector)))
+    found = runs_of_file(snapshot, units, ENCODER.fingerprint, vector, n_bytes, common)
     assert found[0].cosine == pytest.approx(max(expected), abs=1e-6)
     assert [run.cosine for run in found] == sorted((run.cosine for run in found), reverse=True)
     assert len({run.unit for run in found}) == len(found)

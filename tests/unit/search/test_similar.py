@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
+from numpy.typing import NDArray
 
 from oasis_search.index import Snapshot
-from oasis_search.index.vectors import VectorColumn
+from oasis_search.index.centred import PRIOR
 from oasis_search.search.query import Filter
 from oasis_search.search.similar import Place, SimilarQuery, similar
 from oasis_search.search.tiers import QueryVector
@@ -32,16 +34,32 @@ def names(snapshot: Snapshot, query: SimilarQuery, text: str) -> list[tuple[str,
     return [(snapshot.view(each.unit).path, snapshot.view(each.unit).name) for each in found]
 
 
-def test_order_is_that_of_all_cosines(build: "Build") -> None:
+def centred_by_hand(snapshot: Snapshot, vector: NDArray[np.float32], language: str) -> dict[int, float]:
+    """Cosine of every unit with the mean of its language taken away, computed one by one."""
+    rows: dict[str, list[NDArray[np.float32]]] = {}
+    vectors = {}
+    for unit in np.flatnonzero(snapshot.alive).tolist():
+        segment, row = snapshot.locate(unit)
+        vectors[unit] = segment.vectors[ENCODER.fingerprint].dequantised()[row]
+        rows.setdefault(snapshot.view(unit).language, []).append(vectors[unit])
+    everything = np.sum([row for own in rows.values() for row in own], axis=0) / (len(vectors) + PRIOR)
+    means = {
+        name: (np.sum(own, axis=0) + PRIOR * everything) / (len(own) + PRIOR) for name, own in rows.items()
+    }
+    piece = vector - means.get(language, everything)
+    found = {}
+    for unit, own in vectors.items():
+        centred = own - means[snapshot.view(unit).language]
+        found[unit] = float(centred @ piece / np.linalg.norm(centred) / np.linalg.norm(piece))
+    return found
+
+
+@pytest.mark.parametrize("language", ["python", "go", "ruby"])
+def test_order_is_that_of_all_centred_cosines(build: "Build", language: str) -> None:
     snapshot = build(FILES)
     text = "def read_rows(path): return open(path).read()"
-    found = similar(snapshot, SimilarQuery(), seen(text))
-    vector = seen(text)[0].vector
-    expected = {}
-    for unit in range(snapshot.size):
-        segment, row = snapshot.locate(unit)
-        column: VectorColumn = segment.vectors[ENCODER.fingerprint]
-        expected[unit] = float(column.dequantised()[row] @ vector)
+    found = similar(snapshot, SimilarQuery(language=language), seen(text))
+    expected = centred_by_hand(snapshot, seen(text)[0].vector, language)
     assert len(found) == snapshot.n_units
     assert [each.unit for each in found] == sorted(expected, key=lambda unit: -expected[unit])
     for each in found:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 SHOWN = 10
 """Twins that are looked for; a lens says `10+` beyond."""
 
-LEAST_SIMILARITY = 0.8
-"""Of code that does the same and shares no text, to count in a lens."""
+LEAST_PROBABILITY = 0.5
+"""That code does the same, to count in a lens."""
 
 
 class Place(NamedTuple):
@@ -71,7 +71,7 @@ class Twins:
             for found in session.functions_of(path):
                 if self._place(found).range.start == start:
                     hits = _twins(session, found, cancelled)
-                    return sum(h.level != "behaviour" or h.found.hit.score >= LEAST_SIMILARITY for h in hits)
+                    return sum(h.found.hit.probability >= LEAST_PROBABILITY for h in hits)
             return 0
 
         number = await self._server.engine.ask(count)
