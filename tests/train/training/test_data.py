@@ -17,7 +17,7 @@ from oasis_train.errors import DataError
 from oasis_train.training.data import TrainingRows, read_dev_sample
 from oasis_train.training.preparation import Sources, prepare_rows
 from oasis_train.training.random_backbone import write_random_backbone
-from tests.train.training.tables import small_config, write_tables
+from tests.train.training.tables import small_config, write_stage, write_tables
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +63,26 @@ def test_every_training_pair_has_its_texts_label_and_keys(
     repositories = [functions[pair.function].repository for pair in pairs]
     same = np.array(repositories)[:, None] == np.array(repositories)
     assert (same == (rows.repositories()[:, None] == rows.repositories())).all()
+
+
+def test_solutions_of_one_task_are_one_group_and_all_other_codes_one_each(
+    tmp_path: Path, tables: Sources, tokenizer: Tokenizer
+) -> None:
+    functions = list(ShardedTable(tables.functions, Function))
+    solved = {row.id for row in functions if row.split == "train"}
+    solved = set(sorted(solved)[:5])
+    marked = [replace(row, task="kata:sums") if row.id in solved else row for row in functions]
+    write_stage(tmp_path / "corpus", "corpus", "functions", Function, marked)
+    rows = prepared(
+        tmp_path / "rows", replace(tables, functions=tmp_path / "corpus" / "functions"), tokenizer
+    )
+    numbers = np.arange(len(rows), dtype=np.uint32)
+    batch = rows.batch(numbers)
+    is_solution = np.array([function in solved for _, function in rows.names(numbers)])
+    same_group = batch.code_groups[:, None] == batch.code_groups
+    same_code = batch.code_keys[:, None] == batch.code_keys
+    assert is_solution.any()
+    assert (same_group == (same_code | (is_solution[:, None] & is_solution))).all()
 
 
 def test_the_dev_sample_is_of_held_out_repositories_only(
