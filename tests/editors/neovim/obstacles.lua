@@ -40,6 +40,30 @@ function scenarios.missing()
   return quiet
 end
 
+-- As in Neovim 0.10, as far as 0.11 can be that: no vim.lsp.config, and methods without their client.
+function scenarios.older()
+  local has = vim.fn.has
+  vim.fn.has = function(feature)
+    return feature == "nvim-0.11" and 0 or has(feature)
+  end
+  vim.lsp.config, vim.lsp.enable = nil, nil
+  require("oasis").setup({ cmd = given.command, settings = { cacheDir = given.cache } })
+  search() -- with no file open: nothing is attached
+  wait("the server", function() return #vim.lsp.get_clients({ name = "oasis" }) == 1 end)
+  local client = vim.lsp.get_clients({ name = "oasis" })[1]
+  assert(#vim.tbl_keys(client.attached_buffers) == 0, "a buffer was attached")
+  vim.cmd("filetype on")
+  vim.cmd.edit(given.root .. "/src/retry.py")
+  wait("hits", function()
+    search()
+    vim.wait(1000, function() return #vim.fn.getqflist() > 0 end, 20)
+    return #vim.fn.getqflist() > 0
+  end)
+  assert(#vim.lsp.get_clients({ name = "oasis" }) == 1, "a second server was started")
+  vim.cmd("OasisRestart")
+  return 0
+end
+
 function scenarios.foreign()
   require("oasis").setup({ cmd = given.foreign })
   search()

@@ -53,7 +53,7 @@ def run_script(script: str, base: Path, given: dict[str, Any]) -> dict[str, Any]
 
 @pytest.mark.parametrize(
     ("scenario", "count"),
-    [("missing", 1), ("foreign", 1), ("ending", 4), ("unwritable", 1), ("vanished", 1)],
+    [("missing", 1), ("older", 0), ("foreign", 1), ("ending", 4), ("unwritable", 1), ("vanished", 1)],
 )
 def test_it_is_said_once_and_a_command_helps(scenario: str, count: int, tmp_path: Path) -> None:
     given = {

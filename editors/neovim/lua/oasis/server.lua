@@ -64,6 +64,14 @@ local function root_of(bufnr)
   return is_inside and cwd or nil
 end
 
+---Calls a method of a client, which Neovim 0.10 wants without the client itself.
+local function call(client, method, ...)
+  if vim.fn.has("nvim-0.11") == 1 then
+    return client[method](client, ...)
+  end
+  return client[method](...)
+end
+
 ---Adds a project to the running server.
 local function add_folder(client, root)
   local folder = { uri = vim.uri_from_fname(root), name = root }
@@ -74,11 +82,11 @@ local function add_folder(client, root)
   end
   client.workspace_folders = client.workspace_folders or {}
   table.insert(client.workspace_folders, folder)
-  client:notify("workspace/didChangeWorkspaceFolders", { event = { added = { folder }, removed = {} } })
+  call(client, "notify", "workspace/didChangeWorkspaceFolders", { event = { added = { folder }, removed = {} } })
 end
 
 local function reuse(client, config)
-  if client.name ~= "oasis" or client:is_stopped() then
+  if client.name ~= "oasis" or call(client, "is_stopped") then
     return false
   end
   if config.root_dir then
@@ -119,7 +127,7 @@ local function on_init(client)
   if not vim.list_contains(oasis.methods or {}, "oasis/search") then
     local version = oasis.version or "unknown"
     give_up("this server (version " .. version .. ") offers no oasis/search. Update it: pip install -U oasis-code-search.")
-    client:stop(true)
+    call(client, "stop", true)
   end
 end
 
@@ -177,7 +185,12 @@ function M.ensure_client()
   end
   local config = server_config()
   config.root_dir = root_of(0) or vim.fn.getcwd()
-  local id = vim.lsp.start(config, { attach = false, reuse_client = reuse })
+  local id
+  if vim.fn.has("nvim-0.11") == 1 then
+    id = vim.lsp.start(config, { attach = false, reuse_client = reuse })
+  else
+    id = vim.lsp.start_client(config) -- `start` would attach whatever buffer is shown
+  end
   return id and vim.lsp.get_client_by_id(id)
 end
 
@@ -189,7 +202,7 @@ function M.request(method, params, done)
     M.say(obstacle or "the server did not start; see :OasisLog", vim.log.levels.ERROR)
     return function() end
   end
-  local _, id = client:request(method, params, function(err, result)
+  local _, id = call(client, "request", method, params, function(err, result)
     if not err then
       done(result, client)
     elseif err.code ~= request_cancelled then
@@ -198,7 +211,7 @@ function M.request(method, params, done)
   end, 0)
   return function()
     if id then
-      client:cancel_request(id)
+      call(client, "cancel_request", id)
     end
   end
 end
@@ -208,7 +221,7 @@ function M.restart()
   local old = client_of_this_nvim()
   obstacle, ends, told = nil, 0, {}
   if old then
-    old:stop()
+    call(old, "stop")
     vim.wait(5000, function()
       return client_of_this_nvim() == nil
     end, 20)
