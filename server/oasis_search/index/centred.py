@@ -167,9 +167,13 @@ def _add(total: _Sums, more: _Sums, sign: int) -> None:
 
 def _languages(snapshot: Snapshot) -> dict[str, NDArray[np.bool_]]:
     """Language -> (size,) its units."""
-    parts = [np.array(segment.languages)[segment.file_of] for segment in snapshot.segments]
-    names = np.concatenate(parts) if parts else np.zeros(0, str)
-    return {language: names == language for language in np.unique(names).tolist()}
+    found: dict[str, NDArray[np.bool_]] = {}
+    for base, segment in zip(snapshot.offsets, snapshot.segments, strict=False):
+        names = np.array(segment.languages)
+        for language in sorted(set(segment.languages)):
+            mask = found.setdefault(language, np.zeros(snapshot.size, bool))
+            np.take(names == language, segment.file_of, out=mask[base : base + segment.n_units])
+    return found
 
 
 def _unit(vector: NDArray[np.float64]) -> NDArray[np.float64]:

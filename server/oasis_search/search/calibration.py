@@ -6,15 +6,13 @@ out of the other candidates of the same question. `tests/bench/calibration.py` f
 coefficients (docs/ranking.md); they lie in calibration.toml.
 """
 
-import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from functools import cache
-from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
+
+from oasis_search.search.logistic import chance, read_coefficients
 
 WAYS = ("words", "static", "model")
 
@@ -88,15 +86,9 @@ def margins(cosines: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def probability(way: str, evidence: Evidence) -> float:
     """The chance that a hit with this evidence answers its question, to four places."""
-    weights = coefficients()[way]
-    logit = weights["intercept"] + sum(
-        weights.get(name, 0.0) * value for name, value in zip(TERMS, evidence.terms(), strict=True)
-    )
-    return round(1 / (1 + math.exp(-max(-30.0, min(30.0, logit)))), 4)
+    return chance(coefficients()[way], TERMS, evidence.terms())
 
 
-@cache
 def coefficients() -> Mapping[str, Mapping[str, float]]:
     """Coefficients by way and name."""
-    text = files(__package__).joinpath("calibration.toml").read_text(encoding="utf-8")
-    return {way: dict(table) for way, table in tomllib.loads(text).items()}
+    return read_coefficients("calibration.toml")

@@ -6,15 +6,13 @@ set for the table and one for a better model; `tests/bench/likeness.py` fits and
 (docs/ranking.md).
 """
 
-import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from functools import cache
-from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
+
+from oasis_search.search.logistic import chance, read_coefficients
 
 CROWD = slice(10, 24)
 """Places of the ranking, from 0, that make the crowd; a large workspace always ranks as many."""
@@ -76,18 +74,12 @@ def leads(cosines: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def probability(way: str, likeness: Likeness) -> float:
     """The chance that a neighbour does the same as the piece, to four places."""
-    weights = coefficients()[way]
-    logit = weights["intercept"] + sum(
-        weights.get(name, 0.0) * value for name, value in zip(TERMS, likeness.terms(), strict=True)
-    )
-    return round(1 / (1 + math.exp(-max(-30.0, min(30.0, logit)))), 4)
+    return chance(coefficients()[way], TERMS, likeness.terms())
 
 
-@cache
 def coefficients() -> Mapping[str, Mapping[str, float]]:
     """Coefficients by way and name."""
-    text = files(__package__).joinpath("likeness.toml").read_text(encoding="utf-8")
-    return {way: dict(table) for way, table in tomllib.loads(text).items()}
+    return read_coefficients("likeness.toml")
 
 
 def of_level(probability: float, level: str) -> float:

@@ -6,27 +6,13 @@
 
 ;;; Code:
 
-(require 'oasis)
+(load (expand-file-name "common.el" (file-name-directory load-file-name)) nil t)
 
-(defvar given (json-parse-string (getenv "OASIS_TEST") :object-type 'plist))
 (defvar seen nil)
-(defvar said nil)
-
-(advice-add 'message :before
-            (lambda (form &rest arguments)
-              (when form (push (apply #'format-message form arguments) said))))
 
 (defun note (key value)
   "Keep VALUE under KEY."
   (setq seen (plist-put seen key value)))
-
-(defun wait (what condition)
-  "Wait for WHAT until CONDITION holds, and give its value."
-  (let ((until (+ (float-time) 60)) value)
-    (while (not (setq value (funcall condition)))
-      (when (> (float-time) until) (error "Waited in vain for %s; said %S" what said))
-      (accept-process-output nil 0.05))
-    value))
 
 (defun phase (root)
   "The phase of the project at ROOT."
