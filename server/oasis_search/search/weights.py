@@ -13,7 +13,7 @@ class Weights:
 
     dense_share: float = 0.5
     """Share of the dense ranking in the fusion; the rest is lexical."""
-    model_share: float = 0.25
+    model_share: float = 0.2
     """Share of the better encoders' ranking in the dense one, where there is such; the rest is static."""
     name_field: float = 0.25
     """Weight of a term in a unit's name against one in its text."""
