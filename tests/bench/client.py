@@ -9,21 +9,24 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any, Self, cast
 
 import psutil
 
+SERVE = ("-P", "-m", "oasis_search.cli", "serve")
+"""Arguments of Python."""
+
 
 class Client:
     """Starts `oasis serve` and speaks to it."""
 
-    def __init__(self, cache_dir: Path, **settings: object) -> None:
+    def __init__(self, cache_dir: Path, command: Sequence[str] = SERVE, **settings: object) -> None:
         self.started = time.perf_counter()
         self._settings = {**settings, "cacheDir": str(cache_dir)}
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "oasis_search.cli", "serve"],
+            [sys.executable, *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
