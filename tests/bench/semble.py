@@ -120,7 +120,11 @@ def measure(
 
 def ablations() -> list[tuple[str, Weights]]:
     """Name of each signal with the weights that leave it out."""
-    neutral = {"saturation": 1.0}
+    neutral = {
+        "saturation": 1.0,
+        "unmatched_dense_share": WEIGHTS.dense_share,
+        "unmatched_model_share": WEIGHTS.model_share,
+    }
     return [(f.name, replace(WEIGHTS, **{f.name: neutral.get(f.name, 0.0)})) for f in fields(WEIGHTS)]
 
 
@@ -128,7 +132,8 @@ def variants(*, has_model: bool) -> list[tuple[str, Weights]]:
     """Name and weights with one of them changed; shares stay shares."""
     found = []
     for field in fields(WEIGHTS):
-        if field.name == "model_share" and not has_model:
+        of_model = field.name == "model_share" or field.name.startswith("unmatched")
+        if of_model and not has_model:
             continue
         value = getattr(WEIGHTS, field.name)
         for factor in (0.5, 1.5):

@@ -113,6 +113,30 @@ def holds(snapshot: Snapshot, term: int, units: NDArray[np.int64]) -> NDArray[np
     return found
 
 
+def matched_shares(
+    snapshot: Snapshot, idf: Mapping[int, float], units: NDArray[np.int64]
+) -> tuple[list[NDArray[np.bool_]], NDArray[np.float64]]:
+    """Which of some units (n,), in any order, hold each term, and (n,) their share of all idf mass."""
+    order = np.argsort(units)
+    ascending = units[order]
+    held: list[NDArray[np.bool_]] = []
+    mass = np.zeros(len(units))
+    for term, weight in idf.items():
+        found = np.zeros(len(units), bool)
+        found[order] = holds(snapshot, term, ascending)
+        mass[found] += weight
+        held.append(found)
+    return held, mass / max(sum(idf.values()), 1e-9)
+
+
+def idf_of(snapshot: Snapshot, terms: Sequence[int]) -> dict[int, float]:
+    """Term -> inverse document frequency over the living units."""
+    counts = document_frequencies(snapshot, terms)
+    return {
+        term: inverse_document_frequency(snapshot.n_units, df) for term, df in zip(terms, counts, strict=True)
+    }
+
+
 def inverse_document_frequency(n: int, df: int) -> float:
     """The idf of a term that stands in `df` of `n` documents; positive for every df."""
     return math.log1p((n - df + 0.5) / (df + 0.5))

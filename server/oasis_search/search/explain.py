@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from oasis_search.index.lexical import document_frequencies, holds, inverse_document_frequency
+from oasis_search.index.lexical import idf_of, matched_shares
 from oasis_search.index.snapshot import Snapshot, UnitView
 from oasis_search.search.analysis import Analysis
 from oasis_search.search.calibration import Evidence, margins, probability
@@ -106,22 +106,15 @@ def _matches(
     snapshot: Snapshot, analysis: Analysis, units: NDArray[np.int64]
 ) -> tuple[list[list[str]], list[float]]:
     """Matched terms of each unit, rarest first, and the share of the query's idf mass that they are."""
-    order = np.argsort(units)
-    ascending = units[order]
-    terms = list(analysis.labels.items())[:MAX_TERMS]
-    counts = document_frequencies(snapshot, [term for term, _ in terms])
-    idf = {
-        term: inverse_document_frequency(snapshot.n_units, df)
-        for (term, _), df in zip(terms, counts, strict=True)
-    }
-    matched: list[list[str]] = [[] for _ in units]
-    mass = np.zeros(len(units))
-    for term, label in sorted(terms, key=lambda entry: (-idf[entry[0]], entry[1])):
-        held = order[holds(snapshot, term, ascending)]
-        mass[held] += idf[term]
-        for at in held.tolist():
-            matched[at].append(label)
-    return matched, (mass / max(sum(idf.values()), 1e-9)).tolist()
+    labels = dict(list(analysis.labels.items())[:MAX_TERMS])
+    idf = idf_of(snapshot, list(labels))
+    ordered = sorted(labels, key=lambda term: (-idf[term], labels[term]))
+    held, shares = matched_shares(snapshot, {term: idf[term] for term in ordered}, units)
+    matched = [
+        [labels[term] for term, of_term in zip(ordered, held, strict=True) if of_term[at]]
+        for at in range(len(units))
+    ]
+    return matched, shares.tolist()
 
 
 def _reasons(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from oasis_search.encoder.protocol import Encoder
 from oasis_search.index.dense import best, cosines_of, nearest, promising
-from oasis_search.index.lexical import FLAT_BM25, FieldQuery, bm25_scores, units_with
+from oasis_search.index.lexical import FLAT_BM25, FieldQuery, bm25_scores, idf_of, matched_shares, units_with
 from oasis_search.index.snapshot import Snapshot
 from oasis_search.index.tiers import covered
 from oasis_search.search.analysis import Analysis
@@ -32,6 +32,15 @@ COMMON_SHARE = 0.5
 
 MOST_POSTINGS = 50_000
 """The same in a large workspace, by number: it bounds the time of a query (548k units: 29 ms before)."""
+
+MATCHED = 0.4
+"""Share of the question's idf mass: where no unit holds as much, words tell little and a model more."""
+
+MATCHED_LOOKED_AT = 20
+"""Lexical candidates among which that unit is sought, the best first."""
+
+MATCHED_TERMS = 32
+"""Terms of the question that are looked at."""
 
 DEFINITION_CANDIDATES = 200
 """Definitions of one name that are considered whatever their text says; a name with more is no clue."""
@@ -97,8 +106,10 @@ def gather(
         defined = [units[allowed[units]] for units in defined]
     units = np.unique(np.concatenate([lexical_units, dense_units, refined, *defined]))
     fused = np.zeros(len(units), np.float32)
-    dense_share = np.float32(weights.dense_share)
-    model_share = np.float32(weights.model_share if refined_by else 0.0)
+    shares = (weights.dense_share, 0.0)
+    if refined_by:
+        shares = _shares(snapshot, analysis, lexical_units, weights, seen)
+    dense_share, model_share = map(np.float32, shares)
     fused[np.searchsorted(units, dense_units)] += dense_share * (1 - model_share) / (K + ranks(cosines))
     places = np.arange(1, len(refined) + 1, dtype=np.int32)
     fused[np.searchsorted(units, refined)] += dense_share * model_share / (K + places.astype(np.float32))
@@ -115,6 +126,29 @@ def gather(
     peak = fused.max(initial=0.0)
     fused = fused / peak if peak else fused
     return Candidates(units, lexical_scores[units], cosine, fused, by_model, near.over(units))
+
+
+def _shares(
+    snapshot: Snapshot,
+    analysis: Analysis,
+    lexical_units: NDArray[np.int64],
+    weights: Weights,
+    seen: NDArray[np.bool_],
+) -> tuple[float, float]:
+    """Of the dense ranking in the fusion, and of the better encoders in the dense one.
+
+    Where words tell little both grow, once these encoders know more than half of the workspace.
+    """
+    idf = idf_of(snapshot, list(analysis.labels)[:MATCHED_TERMS])
+    _, shares = matched_shares(snapshot, idf, lexical_units[:MATCHED_LOOKED_AT])
+    if shares.max(initial=0.0) >= MATCHED:
+        return weights.dense_share, weights.model_share
+    # Below half of the workspace the first tier would gain by it, which places all other units.
+    grown = max(0.0, 2 * np.count_nonzero(seen) / max(snapshot.n_units, 1) - 1)
+    return (
+        weights.dense_share + grown * (weights.unmatched_dense_share - weights.dense_share),
+        weights.model_share + grown * (weights.unmatched_model_share - weights.model_share),
+    )
 
 
 def _query_vector(encoder: Encoder | None, analysis: Analysis) -> QueryVector | None:

@@ -15,6 +15,10 @@ class Weights:
     """Share of the dense ranking in the fusion; the rest is lexical."""
     model_share: float = 0.2
     """Share of the better encoders' ranking in the dense one, where there is such; the rest is static."""
+    unmatched_dense_share: float = 0.7
+    """`dense_share` with a better encoder, for a question of whose words no unit holds `fusion.MATCHED`."""
+    unmatched_model_share: float = 0.6
+    """`model_share` likewise."""
     name_field: float = 0.25
     """Weight of a term in a unit's name against one in its text."""
     path_field: float = 0.5

@@ -3,6 +3,7 @@
 import ast
 import sysconfig
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from oasis_search.index import Snapshot, quantise
 from oasis_search.index.tiers import add_vectors, share_covered
 from oasis_search.search import Query, search
 from oasis_search.search.tiers import QueryVector, refine
+from oasis_search.search.weights import WEIGHTS, Weights
+from tests.unit.search.conftest import ENCODER
 
 Build = Callable[[Mapping[str, str]], Snapshot]
 
@@ -132,3 +135,34 @@ def test_hits_say_that_a_better_encoder_placed_them(build: Build) -> None:
         "bake": ["place 1 by meaning with the chosen model"],
         "retry": ["place 2 by meaning with the chosen model"],
     }
+
+
+def test_where_words_tell_little_a_better_encoder_counts_more_as_far_as_it_knows_the_workspace(
+    build: Build,
+) -> None:
+    files = {
+        "a.py": "def read_rows(path):\n    return open(path).read()\n",
+        "b.py": "def send_mail(to, text):\n    connect(to).post(text)\n",
+        "c.py": "def draw_circle(canvas):\n    canvas.arc(0, 0, 1)\n",
+    }
+    snapshot = build(files)
+    (wanted,) = snapshot.units_of("c.py")
+    segment, row = snapshot.locate(wanted)
+    vector = segment.vectors[ENCODER.fingerprint].dequantised()[row]
+    better = [QueryVector("better", ENCODER.fingerprint, vector / np.linalg.norm(vector))]
+    unknown = [QueryVector("unknown", "no such fingerprint", vector)]
+    plain = replace(
+        WEIGHTS,
+        unmatched_dense_share=WEIGHTS.dense_share,
+        unmatched_model_share=WEIGHTS.model_share,
+    )
+
+    def fused(text: str, by: list[QueryVector], weights: Weights) -> dict[str, float]:
+        hits = search(snapshot, Query(text, 10), ENCODER, refined_by=by, weights=weights)
+        return {hit.path: hit.score for hit in hits}
+
+    unmatched, matched = "post zebra giraffe elephant walrus", "read rows of a path"
+    assert fused(matched, better, WEIGHTS) == fused(matched, better, plain)
+    assert fused(unmatched, unknown, WEIGHTS) == fused(unmatched, unknown, plain)
+    grown, before = fused(unmatched, better, WEIGHTS), fused(unmatched, better, plain)
+    assert grown["c.py"] / grown["b.py"] > before["c.py"] / before["b.py"]
