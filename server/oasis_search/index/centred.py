@@ -77,71 +77,66 @@ def language_means(snapshot: Snapshot, fingerprint: str, dim: int) -> LanguageMe
     )
 
 
-def nearest_centred(
-    snapshot: Snapshot,
-    fingerprint: str,
-    vector: NDArray[np.float32],
-    language: str,
-    limit: int,
-    *,
-    allowed: NDArray[np.bool_] | None = None,
-    cancelled: Callable[[], bool] = lambda: False,
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """(units, cosines), best first, of at most `limit` living units, as `dense.nearest` gives them.
+@dataclass(frozen=True, slots=True, eq=False)
+class CentredPiece:
+    """A piece of code as one encoder sees it, without what its language has in common in one snapshot."""
 
-    `vector` (d,) is of a piece of code of `language`. Of each language the `limit` units with the largest
-    inner product with the centred piece are looked at, and these ranked by the cosine of both centred.
-    """
+    snapshot: Snapshot
+    fingerprint: str
+    means: LanguageMeans
+    vector: NDArray[np.float64]
+    """(d,) of length 1; zeros where nothing is left."""
+
+    def nearest(
+        self,
+        limit: int,
+        *,
+        allowed: NDArray[np.bool_] | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """(units, cosines), best first, of at most `limit` living units, as `dense.nearest` gives them.
+
+        Of each language the `limit` units with the largest inner product with the piece are looked at, and
+        these ranked by the cosine of both centred.
+        """
+        if not self.vector.any():
+            return np.zeros(0, np.int64), np.zeros(0, np.float32)
+        of_language = _languages(self.snapshot)
+        vector = self.vector.astype(np.float32)
+        found = []
+        for name in self.means.by_language:
+            chosen = of_language[name] if allowed is None else of_language[name] & allowed
+            near, _ = nearest(
+                self.snapshot, self.fingerprint, vector, limit, allowed=chosen, cancelled=cancelled
+            )
+            found.append(near)
+        units = np.sort(np.concatenate(found)) if found else np.zeros(0, np.int64)
+        return best(self.snapshot, units, self.cosines_of(units), limit)
+
+    def cosines_of(self, units: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(len(units),) cosines as `nearest` gives them; 0 for units without a vector."""
+        found = np.zeros(len(units), np.float32)
+        owners = np.searchsorted(self.snapshot.offsets, units, side="right") - 1
+        for at in np.unique(owners).tolist():
+            segment, places = self.snapshot.segments[at], np.flatnonzero(owners == at)
+            column = segment.vectors.get(self.fingerprint)
+            if column is None or column.dim != len(self.vector):
+                continue
+            rows = units[places] - self.snapshot.offsets[at]
+            files = segment.file_of[rows].tolist()
+            centres = np.stack([self.means.of(segment.languages[file]) for file in files])
+            centred = column.take(rows).dequantised() - centres
+            # Row by row, not by a matrix product: what else is scored must not show in the last bits.
+            lengths = np.sqrt((centred * centred).sum(axis=1))
+            cosines = (centred * self.vector).sum(axis=1) / np.where(lengths > 0, lengths, 1)
+            found[places] = np.where(column.scales[rows] > 0, cosines, 0)
+        return found
+
+
+def centre(snapshot: Snapshot, fingerprint: str, vector: NDArray[np.float32], language: str) -> CentredPiece:
+    """The piece of `language` whose vector (d,) an encoder gave; as dear as `language_means`."""
     means = language_means(snapshot, fingerprint, len(vector))
-    piece = _unit(vector - means.of(language))
-    if not piece.any():
-        return np.zeros(0, np.int64), np.zeros(0, np.float32)
-    of_language = _languages(snapshot)
-    found = []
-    for name in means.by_language:
-        chosen = of_language[name] if allowed is None else of_language[name] & allowed
-        units, _ = nearest(
-            snapshot, fingerprint, piece.astype(np.float32), limit, allowed=chosen, cancelled=cancelled
-        )
-        found.append(units)
-    units = np.sort(np.concatenate(found)) if found else np.zeros(0, np.int64)
-    return best(snapshot, units, _cosines(snapshot, fingerprint, piece, means, units), limit)
-
-
-def centred_cosines(
-    snapshot: Snapshot,
-    fingerprint: str,
-    vector: NDArray[np.float32],
-    language: str,
-    units: NDArray[np.int64],
-) -> NDArray[np.float32]:
-    """(len(units),) cosines as `nearest_centred` gives them; 0 for units without a vector."""
-    means = language_means(snapshot, fingerprint, len(vector))
-    return _cosines(snapshot, fingerprint, _unit(vector - means.of(language)), means, units)
-
-
-def _cosines(
-    snapshot: Snapshot,
-    fingerprint: str,
-    piece: NDArray[np.float64],
-    means: LanguageMeans,
-    units: NDArray[np.int64],
-) -> NDArray[np.float32]:
-    found = np.zeros(len(units), np.float32)
-    owners = np.searchsorted(snapshot.offsets, units, side="right") - 1
-    for at in np.unique(owners).tolist():
-        segment, places = snapshot.segments[at], np.flatnonzero(owners == at)
-        column = segment.vectors.get(fingerprint)
-        if column is None or column.dim != len(piece):
-            continue
-        rows = units[places] - snapshot.offsets[at]
-        centres = np.stack([means.of(segment.languages[file]) for file in segment.file_of[rows].tolist()])
-        centred = column.take(rows).dequantised() - centres
-        # Row by row, not by a matrix product: what else is scored must not show in the last bits.
-        lengths = np.sqrt((centred * centred).sum(axis=1))
-        cosines = (centred * piece).sum(axis=1) / np.where(lengths > 0, lengths, 1)
-        found[places] = np.where(column.scales[rows] > 0, cosines, 0)
-    return found
+    return CentredPiece(snapshot, fingerprint, means, _unit(vector - means.of(language)))
 
 
 def _sums(segment: Segment, column: VectorColumn, rows: NDArray[np.intp]) -> _Sums:

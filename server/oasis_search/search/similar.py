@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oasis_search.errors import Cancelled
-from oasis_search.index.centred import centred_cosines, language_means, nearest_centred
+from oasis_search.index.centred import CentredPiece, centre
 from oasis_search.index.dense import best
 from oasis_search.index.snapshot import Snapshot
 from oasis_search.index.tiers import covered
@@ -85,27 +85,21 @@ def similar(
     if query.place is not None:
         allowed = _outside(snapshot, query.place, allowed)
     n_wanted = WIDER * query.limit + 20
-    first, *better = seen_as
-    ranking, _ = nearest_centred(
-        snapshot, first.fingerprint, first.vector, query.language, n_wanted,
-        allowed=allowed, cancelled=cancelled,
-    )  # fmt: skip
+    pieces = [centre(snapshot, one.fingerprint, one.vector, query.language) for one in seen_as]
+    ranking, _ = pieces[0].nearest(n_wanted, allowed=allowed, cancelled=cancelled)
     by_model = np.zeros(snapshot.size, np.intp)
-    for place, vector in enumerate(better, start=1):
-        has = covered(snapshot, vector.fingerprint)
-        refined, _ = nearest_centred(
-            snapshot, vector.fingerprint, vector.vector, query.language, n_wanted,
-            allowed=allowed, cancelled=cancelled,
-        )  # fmt: skip
+    for place, piece in enumerate(pieces[1:], start=1):
+        has = covered(snapshot, piece.fingerprint)
+        refined, _ = piece.nearest(n_wanted, allowed=allowed, cancelled=cancelled)
         ranking = refine(ranking, has, refined, n_wanted)
         by_model[has] = place
     if query.run_bytes:
-        return _runs(snapshot, query, seen_as, ranking, allowed, cancelled)
+        return _runs(query, seen_as, pieces, ranking, allowed, cancelled)
     ranked_by = by_model[ranking]
-    cosines = _cosines(snapshot, query, ranking, seen_as, ranked_by)
-    ahead = np.zeros(len(ranking), np.float32)
-    for place in range(len(seen_as)):
+    cosines, ahead = np.zeros((2, len(ranking)), np.float32)
+    for place, piece in enumerate(pieces):
         own = np.flatnonzero(ranked_by == place)
+        cosines[own] = piece.cosines_of(ranking[own])
         ahead[own] = leads(cosines[own])
     return [
         _neighbour(int(ranking[at]), at, float(cosines[at]), float(ahead[at]), seen_as, int(ranked_by[at]))
@@ -114,36 +108,36 @@ def similar(
 
 
 def _runs(
-    snapshot: Snapshot,
     query: SimilarQuery,
     seen_as: Sequence[QueryVector],
+    pieces: Sequence[CentredPiece],
     ranking: NDArray[np.int64],
     allowed: NDArray[np.bool_] | None,
     cancelled: Callable[[], bool],
 ) -> list[Neighbour]:
     """Runs in the files of the ranking, by the best encoder that knows all of their units."""
+    snapshot = pieces[0].snapshot
     paths = dict.fromkeys(snapshot.view(unit).path for unit in ranking.tolist())
     files = [list(snapshot.units_of(path)) for path in paths]
     if allowed is not None:
         files = [kept for units in files if (kept := [unit for unit in units if allowed[unit]])]
     asked = [unit for units in files for unit in units]
-    knowing = [vector for vector in seen_as[1:] if covered(snapshot, vector.fingerprint)[asked].all()]
-    vector = knowing[-1] if knowing else seen_as[0]
-    means = language_means(snapshot, vector.fingerprint, len(vector.vector))
-    piece = vector.vector - means.of(query.language)
+    places = range(1, len(pieces))
+    knowing = [at for at in places if covered(snapshot, pieces[at].fingerprint)[asked].all()]
+    place = knowing[-1] if knowing else 0
+    piece = pieces[place]
     found: list[Run] = []
     for units in files:
         if cancelled():
             raise Cancelled("The search was cancelled.")
-        common = means.of(snapshot.view(units[0]).language)
-        found += runs_of_file(snapshot, units, vector.fingerprint, piece, query.run_bytes, common)
+        common = piece.means.of(snapshot.view(units[0]).language)
+        found += runs_of_file(snapshot, units, piece.fingerprint, piece.vector, query.run_bytes, common)
     order, cosines = best(
         snapshot,
         np.array([run.unit for run in found], np.int64),
         np.array([run.cosine for run in found], np.float32),
         len(found),
     )
-    place = seen_as.index(vector)
     rows = zip(order.tolist(), cosines.tolist(), leads(cosines).tolist(), strict=True)
     return [
         _neighbour(unit, at, cosine, lead, seen_as, place) for at, (unit, cosine, lead) in enumerate(rows)
@@ -167,23 +161,6 @@ def _outside(snapshot: Snapshot, place: Place, allowed: NDArray[np.bool_] | None
         if start < place.end_byte and place.start_byte < end:
             mask[unit] = False
     return mask
-
-
-def _cosines(
-    snapshot: Snapshot,
-    query: SimilarQuery,
-    units: NDArray[np.int64],
-    seen_as: Sequence[QueryVector],
-    by_model: NDArray[np.intp],
-) -> NDArray[np.float32]:
-    """(len(units),) cosine of each unit by the encoder that ranked it."""
-    found = np.zeros(len(units), np.float32)
-    for at, vector in enumerate(seen_as):
-        rows = np.flatnonzero(by_model == at)
-        found[rows] = centred_cosines(
-            snapshot, vector.fingerprint, vector.vector, query.language, units[rows]
-        )
-    return found
 
 
 def _whole_units(snapshot: Snapshot, ranking: NDArray[np.int64]) -> list[int]:

@@ -50,7 +50,7 @@ def parse_fragment(piece: bytes, language: Language) -> Fragment:
     for before, after in dict.fromkeys((_PLAIN, _AROUND.get(language.name, _PLAIN))):
         text = opening + before + piece + after
         root = parse_tree(grammar, text).root_node
-        n_errors = count_errors(root) if root.has_error else 0
+        n_errors = _count_errors(root) if root.has_error else 0
         if best is None or n_errors < least:
             best = Fragment(root, text, len(opening) + len(before), bool(before))
             least = n_errors
@@ -60,7 +60,7 @@ def parse_fragment(piece: bytes, language: Language) -> Fragment:
     return best
 
 
-def count_errors(root: tree_sitter.Node) -> int:
+def _count_errors(root: tree_sitter.Node) -> int:
     """Nodes that the parser made up or could not place."""
     found, stack = 0, [root]
     while stack:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oasis_search.index import Delta, IndexedFile, Snapshot, quantise
-from oasis_search.index.centred import PRIOR, centred_cosines, language_means, nearest_centred
+from oasis_search.index.centred import PRIOR, centre, language_means
 from tests.unit.index.test_dense import DIM, KEY, clustered, record_of
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def test_means_and_hits_after_any_edits_are_those_of_a_rebuild(
         assert (first.of(language) == second.of(language)).all()
 
     def named(one: Snapshot) -> list[tuple[str, int, float]]:
-        units, cosines = nearest_centred(one, KEY, QUERY, "go", 10)
+        units, cosines = centre(one, KEY, QUERY, "go").nearest(10)
         views = [one.view(unit) for unit in units.tolist()]
         return [(v.path, v.span.start_byte, c) for v, c in zip(views, cosines.tolist(), strict=True)]
 
@@ -94,7 +94,7 @@ def test_a_twin_in_another_language_is_nearer_than_what_shares_the_language() ->
         if (language, n) != ("go", 7)
     ]
     snapshot = Snapshot().apply(Delta(added=files))
-    units, cosines = nearest_centred(snapshot, KEY, _unit(does[7] + tongue["go"]), "go", 3)
+    units, cosines = centre(snapshot, KEY, _unit(does[7] + tongue["go"]), "go").nearest(3)
     assert snapshot.view(int(units[0])).path == "java/7"
     assert cosines[0] > 0.8 > cosines[1] + 0.2
     plain = max(
@@ -110,13 +110,13 @@ def test_what_may_not_be_found_is_left_out_and_nothing_gives_nothing() -> None:
     snapshot = build([([], range(6))])
     allowed = np.zeros(snapshot.size, bool)
     allowed[::5] = True
-    units, cosines = nearest_centred(snapshot, KEY, QUERY, "go", 500, allowed=allowed)
+    units, cosines = centre(snapshot, KEY, QUERY, "go").nearest(500, allowed=allowed)
     assert sorted(units.tolist()) == np.flatnonzero(allowed).tolist()
-    assert (centred_cosines(snapshot, KEY, QUERY, "go", units) == cosines).all()
+    assert (centre(snapshot, KEY, QUERY, "go").cosines_of(units) == cosines).all()
     for nothing in (Snapshot(), snapshot):
-        units, cosines = nearest_centred(nothing, "no such encoder", QUERY, "go", 5)
+        units, cosines = centre(nothing, "no such encoder", QUERY, "go").nearest(5)
         assert len(units) == len(cosines) == 0
-    assert not centred_cosines(snapshot, "no such encoder", QUERY, "go", np.arange(5)).any()
+    assert not centre(snapshot, "no such encoder", QUERY, "go").cosines_of(np.arange(5)).any()
 
 
 def _unit(vector: "NDArray[np.float64]") -> "NDArray[np.float32]":
