@@ -27,13 +27,12 @@ from numpy.typing import NDArray
 from semble import load_module, load_suite
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from snapshots import DEFAULT_CACHE, CachedModel, build_snapshot
+from snapshots import DEFAULT_CACHE, CachedModel, build_snapshot, read_source
 
 from oasis_search.comparison.documented import DocumentedFunction, find_documented
 from oasis_search.encoder import BagEncoder, load
 from oasis_search.index import Snapshot
 from oasis_search.search import Query, calibration, likeness, search
-from oasis_search.search.roles import roles_of
 from oasis_search.syntax import language_of
 from oasis_search.syntax.languages import TEXT
 from oasis_search.syntax.words import split_identifier
@@ -131,15 +130,9 @@ def _collection(folder: Path, n_units: int) -> list[Repository]:
         documented: list[DocumentedFunction] = []
         units = 0
         for path in paths:
-            relative = path.relative_to(root).as_posix()
-            language = language_of(path, b"")
-            source = _read(path)
-            if (
-                language is None
-                or not source
-                or any(role.name in _LEFT_OUT for role in roles_of(relative, language.name))
-            ):
+            if (read := read_source(path, root, MAX_FILE_BYTES)) is None:
                 continue
+            relative, language, source = read
             functions, n, _ = find_documented(source, language, relative)
             if n > n_units // 4:
                 continue
@@ -162,16 +155,6 @@ def _names(documented: Sequence[DocumentedFunction], rng: random.Random) -> list
     unique = [f for f in documented if counts[f.name] == 1 and len(split_identifier(f.name)) > 1]
     chosen = rng.sample(unique, min(NAMES, len(unique)))
     return [Asked(function.name, frozenset((function.path,))) for function in chosen]
-
-
-_LEFT_OUT = frozenset({"tests", "generated", "vendored"})
-
-
-def _read(path: Path) -> bytes:
-    """The text of a file that is neither too long nor a link nor anything else but a file."""
-    if path.is_symlink() or not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
-        return b""
-    return path.read_bytes()
 
 
 def _ask(documented: Sequence[DocumentedFunction], rng: random.Random) -> list[DocumentedFunction]:

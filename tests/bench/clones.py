@@ -22,10 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tree_sitter
+from snapshots import read_source
 
 from oasis_search.search.clones import Level, clone_level, sketch
-from oasis_search.search.roles import roles_of
-from oasis_search.syntax import Language, cut_units, language_of
+from oasis_search.syntax import Language, cut_units
 from oasis_search.syntax.fragment import parse_fragment
 from oasis_search.syntax.leaves import Leaf, leaves
 from oasis_train.data import row_id
@@ -110,13 +110,10 @@ def _samples(folder: Path, n: int) -> dict[str, list[Sample]]:
     """Functions of each language, those whose hashes come first."""
     found: dict[str, dict[str, Sample]] = defaultdict(dict)
     for path in sorted(folder.rglob("*.*")):
-        language = language_of(path, b"")
-        if language is None or language.name not in LOGGING or not path.is_file():
+        read = read_source(path, folder, MAX_FILE_BYTES)
+        if read is None or read[1].name not in LOGGING:
             continue
-        roles = {role.name for role in roles_of(path.relative_to(folder).as_posix(), language.name)}
-        if roles & {"tests", "generated", "vendored"} or path.stat().st_size > MAX_FILE_BYTES:
-            continue
-        source = path.read_bytes()
+        _, language, source = read
         for unit in cut_units(source, language)[0]:
             text = source[unit.span.start_byte : unit.span.end_byte].decode("utf-8", "replace")
             is_whole = unit.kind in ("function", "method") and not unit.part

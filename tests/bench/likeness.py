@@ -20,12 +20,11 @@ from pathlib import Path
 
 import numpy as np
 from calibration import SEED, Judged, evaluate, fit, write
-from snapshots import DEFAULT_CACHE, CachedModel, build_snapshot
+from snapshots import DEFAULT_CACHE, CachedModel, build_snapshot, read_source
 
 from oasis_search.encoder import BagEncoder, load
 from oasis_search.index import Snapshot
 from oasis_search.search import likeness
-from oasis_search.search.roles import roles_of
 from oasis_search.search.similar import SimilarQuery, similar
 from oasis_search.search.tiers import QueryVector
 from oasis_search.syntax import cut_units, language_of
@@ -88,13 +87,9 @@ def _files(root: Path, n_units: int) -> list[tuple[str, bytes]]:
     random.Random(f"{SEED} {root.name}").shuffle(paths)
     found, units = [], 0
     for path in paths:
-        relative, language = path.relative_to(root).as_posix(), language_of(path, b"")
-        if language is None or path.is_symlink() or not path.is_file():
+        if (read := read_source(path, root, MAX_FILE_BYTES)) is None:
             continue
-        roles = {role.name for role in roles_of(relative, language.name)}
-        if roles & {"tests", "generated", "vendored"} or path.stat().st_size > MAX_FILE_BYTES:
-            continue
-        source = path.read_bytes()
+        relative, language, source = read
         found.append((relative, source))
         units += len(cut_units(source, language)[0])
         if units >= n_units:

@@ -12,8 +12,12 @@ from oasis_search.index import Delta, IndexedFile, Snapshot, quantise
 from oasis_search.index.model_text import named_text
 from oasis_search.index.prepare import prepare
 from oasis_search.index.record import FileRecord
+from oasis_search.search.roles import roles_of
 from oasis_search.search.tiers import QueryVector
-from oasis_search.syntax import language_of
+from oasis_search.syntax import Language, language_of
+from oasis_search.syntax.languages import TEXT
+
+_LEFT_OUT = frozenset({"tests", "generated", "vendored"})
 
 DEFAULT_CACHE = Path("build/bench-vectors")
 
@@ -58,6 +62,21 @@ class CachedModel:
     def save(self) -> None:
         """Keeps what was computed."""
         np.savez(self._path, keys=np.array(list(self._known)), vectors=np.array(list(self._known.values())))
+
+
+def read_source(path: Path, root: Path, max_bytes: int) -> tuple[str, Language, bytes] | None:
+    """(path below `root`, language, text) of code that people wrote and that is no test; None of all else.
+
+    Neither links nor empty or longer files are read.
+    """
+    language = language_of(path, b"")
+    if language in (None, TEXT) or path.is_symlink() or not path.is_file():
+        return None
+    relative = path.relative_to(root).as_posix()
+    if any(role.name in _LEFT_OUT for role in roles_of(relative, language.name)):
+        return None
+    source = path.read_bytes() if path.stat().st_size <= max_bytes else b""
+    return (relative, language, source) if source else None
 
 
 def build_snapshot(
