@@ -21,7 +21,7 @@ from oasis_train.corpus.functions import Definition, FileError, definitions_of_f
 from oasis_train.corpus.guides import examples_of_guide, is_guide
 from oasis_train.corpus.licences import is_allowed, is_licence_file, licence_of, licence_of_header
 from oasis_train.corpus.sources import Repository
-from oasis_train.corpus.tasks import TaskLayout, layout_of, solution_of_file
+from oasis_train.corpus.tasks import PROSE, TaskLayout, layout_of
 from oasis_train.corpus.trees import Entry, Tree
 from oasis_train.data import Function, row_id
 from oasis_train.errors import CorpusError
@@ -90,7 +90,7 @@ class Extractor:
             except FileError as error:
                 extract.add_problem(entry.path, error.reason, str(error))
                 continue
-            found = [item for item in found if item.language in self._languages]
+            found = [item for item in found if item.language in self._languages or item.language == PROSE]
             licences[entry.path] = licence
             imports[entry.path] = import_words(data.decode("utf-8", "replace")) if found else frozenset()
             definitions += [item for item in found if self._is_kept(item, extract)]
@@ -100,12 +100,10 @@ class Extractor:
 
     def _read(self, path: str, data: bytes, tasks: TaskLayout | None) -> list[Definition]:
         most = self._config.max_code_characters
-        if is_guide(path):
+        if is_guide(path) and not (tasks and tasks.stated_by(path)):
             return examples_of_guide(path, data, most)
-        if tasks is None:
-            return definitions_of_file(path, data, most)
-        task = tasks.task_of(path)
-        return solution_of_file(path, data, task, most) if task else []
+        found = definitions_of_file(path, data, most) if tasks is None or tasks.functions else []
+        return [*found, *(tasks.definitions(path, data, most) if tasks else ())]
 
     def _choose(self, entries: list[Entry], name: str, extract: Extract) -> list[Entry]:
         """The source files that are read, sorted by path."""

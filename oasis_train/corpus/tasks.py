@@ -1,7 +1,9 @@
 """Files that each solve a task which other repositories solve too, in other languages.
 
 Such a file is taken whole, as one definition without documentation: what it does is said by the task that it
-shares with others, and the stage `twins` pairs it with them. `tasks.toml` names the repositories.
+shares with others, and the stage `twins` pairs it with them. Some repositories mark solutions inside a file
+instead (`[START name]` to `[END name]`). What a task asks for stands in a file of its own or in the comment
+at the head of a solution: a definition of the language `PROSE`. `tasks.toml` names the repositories.
 """
 
 import re
@@ -12,9 +14,15 @@ from importlib.resources import files
 
 import tree_sitter
 
-from oasis_search.syntax import Language, identifiers, language_of
+from oasis_search.syntax import Language, identifiers, language_of, split_identifier
 from oasis_search.syntax.grammars import load_grammar, parse_tree
+from oasis_train.corpus.documentation import clean_documentation, is_useful_documentation
 from oasis_train.corpus.functions import Definition, FileError, cut_at_line
+
+PROSE = "prose"
+"""The language of a statement: words that say what a task asks for."""
+
+MOST_STATEMENT_SENTENCES = 6
 
 _LEFT_OUT = re.compile(
     r"comment$|^(?:import_(?:statement|from_statement|declaration)|future_import_statement|package_(?:clause|declaration)"
@@ -23,6 +31,13 @@ _LEFT_OUT = re.compile(
 """Nodes that tell the language or the author's words, not what is done."""
 
 _NOT_PLAIN = re.compile(r"[^a-z0-9]+")
+_REGION = re.compile(r"\[(?P<kind>START|END) (?P<name>\w+)\]")
+_MARKS = re.compile(
+    r"^\s*(?:/\*+|\*+/|\*(?!\*)|//+!?|#+|--|\"{3}|'{3}|=begin|=end)|\*+/\s*$|(?:\"{3}|'{3})\s*$", re.MULTILINE
+)
+"""What makes a comment of a line."""
+_DIRECTIVES = ("#!", "#include", "#define", "#if", "#pragma")
+_TITLE = re.compile(r"\A\s*#[^\n]*\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +49,13 @@ class TaskLayout:
     space: str
     """Tasks of one name in one space are the same."""
     path: re.Pattern[str]
+    """Of solutions; its named groups name the task."""
+    statement: re.Pattern[str] | None = None
+    """Of the files that say what a task asks for, in Markdown; named groups as in `path`."""
+    regions: bool = False
+    """Whether the tasks are named by marks inside the files instead."""
+    functions: bool = False
+    """Whether the documented functions of a solution are taken too, as of any other file."""
 
     def task_of(self, path: str) -> str:
         """`space:task`, or nothing where the path is no solution.
@@ -41,7 +63,32 @@ class TaskLayout:
         >>> TaskLayout("a/b", "kata", re.compile(r"(?P<task>[^/]+)/main.py")).task_of("Two-Sums/main.py")
         'kata:twosums'
         """
+        return self._task(self.path.fullmatch(path))
+
+    def stated_by(self, path: str) -> str:
+        """The task that the file at `path` states, or nothing."""
+        return self._task(self.statement.fullmatch(path)) if self.statement else ""
+
+    def name_of(self, path: str) -> str:
+        """The task's name as the path writes it, where it has words; else nothing.
+
+        >>> TaskLayout("a/b", "kata", re.compile(r"(?P<task>[^/]+)/main.py")).name_of("Two-Sums/main.py")
+        'Two-Sums'
+        """
         found = self.path.fullmatch(path)
+        name = found.groupdict().get("task") or "" if found else ""
+        return name if sum(word.isalpha() for word in split_identifier(name)) > 1 else ""
+
+    def definitions(self, path: str, data: bytes, max_characters: int) -> list[Definition]:
+        """Solutions and statements of a file; raises FileError as `solution_of_file` does."""
+        if task := self.stated_by(path):
+            return _statement(path, _TITLE.sub("", data.decode("utf-8", "replace")), task)
+        if self.regions:
+            return _solutions_in(path, data, self.space, max_characters) if self.path.fullmatch(path) else []
+        task = self.task_of(path)
+        return solution_of_file(path, data, task, max_characters, self.name_of(path)) if task else []
+
+    def _task(self, found: re.Match[str] | None) -> str:
         if found is None:
             return ""
         name = " ".join(_NOT_PLAIN.sub("", part.lower()) for _, part in sorted(found.groupdict().items()))
@@ -52,7 +99,14 @@ class TaskLayout:
 def _layouts() -> dict[str, TaskLayout]:
     text = files("oasis_train.corpus").joinpath("tasks.toml").read_text(encoding="utf-8")
     found = [
-        TaskLayout(entry["repository"], entry["space"], re.compile(entry["path"]))
+        TaskLayout(
+            entry["repository"],
+            entry["space"],
+            re.compile(entry["path"]),
+            re.compile(entry["statement"]) if "statement" in entry else None,
+            entry.get("regions", False),
+            entry.get("functions", False),
+        )
         for entry in tomllib.loads(text)["layout"]
     ]
     return {layout.repository.lower(): layout for layout in found}
@@ -63,21 +117,71 @@ def layout_of(repository: str) -> TaskLayout | None:
     return _layouts().get(repository.replace("+", "/").lower())
 
 
-def solution_of_file(path: str, data: bytes, task: str, max_characters: int) -> list[Definition]:
+def solution_of_file(
+    path: str, data: bytes, task: str, max_characters: int, name: str = ""
+) -> list[Definition]:
     """The file as one definition, imports and comments left out; none where nothing is left.
 
-    Raises FileError when the file cannot be decoded or parsed. Linear in its length.
+    After it the comment at the head of the file, if it says what is asked for. Raises FileError when the file
+    cannot be decoded or parsed. Linear in its length.
     """
     try:
-        data.decode("utf-8")
+        text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise FileError("not-utf8", f"Byte {error.start} is not UTF-8.") from None
     language = language_of(path)
     if language.grammar is None:
         return []
-    code = cut_at_line(_what_is_done(data, language), max_characters)
+    head, end = _head_comment(text)
+    body = text[end:].encode() if language.name == "python" else data  # its string is no comment
+    code = cut_at_line(_what_is_done(body, language), max_characters)
     words = tuple(identifiers(code))
-    return [Definition(path, language.name, "", "", "", 1, "", code, words, (), task)] if words else []
+    if not words:
+        return []
+    solution = Definition(path, language.name, name, "", "", 1, "", code, words, (), task)
+    return [solution, *_statement(path, head, task)]
+
+
+def _solutions_in(path: str, data: bytes, space: str, max_characters: int) -> list[Definition]:
+    """What stands between marks; of marks inside others, the inner ones alone."""
+    text = data.decode("utf-8", "replace")
+    found, begun = [], None
+    for mark in _REGION.finditer(text):
+        if mark["kind"] == "START":
+            begun = mark
+        elif begun is not None and begun["name"] == mark["name"]:
+            start, end = text.find("\n", begun.end()) + 1, text.rfind("\n", 0, mark.start())
+            inside, name = text[start:end].encode(), mark["name"]
+            task = f"{space}:{_NOT_PLAIN.sub('', name.lower())}"
+            found += solution_of_file(path, inside, task, max_characters, name)[:1]
+            begun = None
+    return found
+
+
+def _statement(path: str, text: str, task: str) -> list[Definition]:
+    sentences = clean_documentation(text, "").split("\n")[:MOST_STATEMENT_SENTENCES]
+    statement = "\n".join(sentences)
+    words = tuple(identifiers(statement))
+    if not is_useful_documentation(statement):
+        return []
+    return [Definition(path, PROSE, "", "", "", 1, "", statement, words, (), task)]
+
+
+def _head_comment(text: str) -> tuple[str, int]:
+    """The comment (or Python's string) that a file begins with, without its marks, and where it ends.
+
+    >>> _head_comment("// Sums two numbers.")[0].strip()
+    'Sums two numbers.'
+    """
+    start = len(text) - len(text.removeprefix("<?php").lstrip())
+    for opened, closed in (("/*", "*/"), ('"""', '"""'), ("'''", "'''"), ("=begin", "=end")):
+        if text.startswith(opened, start):
+            end = text.find(closed, start + len(opened)) + len(closed)
+            return (_MARKS.sub("", text[start:end]), end) if end > start + len(opened) else ("", 0)
+    lines = text[start:].split("\n")
+    n = next((i for i, line in enumerate(lines) if not line.lstrip().startswith(("//", "#"))), len(lines))
+    head = [line for line in lines[:n] if not line.startswith(_DIRECTIVES)]
+    return _MARKS.sub("", "\n".join(head)), 0
 
 
 def _what_is_done(data: bytes, language: Language) -> str:

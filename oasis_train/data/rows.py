@@ -148,4 +148,5 @@ class Twin:
     similarity: float
     """Of the two functions' descriptions, by a teacher; in [0, 1)."""
     kind: str
-    """`description`, `name` or `task`, whichever is equal; `rewritten` where the function is the origin."""
+    """`description`, `name` or `task`, whichever is equal; `rewritten` where the function is the origin,
+    `statement` where the text is the words of its task."""

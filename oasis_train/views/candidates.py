@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from oasis_search.syntax import split_identifier, stem
+from oasis_train.corpus.tasks import PROSE
 from oasis_train.data import Function, row_id
 from oasis_train.views.phrases import STOP_WORDS
 from oasis_train.views.queries import first_sentence, search_words
@@ -51,7 +52,7 @@ def find_candidates(
     """
     groups: dict[tuple[str, str], list[Sighting]] = defaultdict(list)
     for function in functions:
-        if function.split != "train":
+        if function.split != "train" or function.language == PROSE:
             continue
         sighting = Sighting(function.id, function.repository, _family(function.language))
         keys = (("description", description_key(function)), ("name", name_key(function)))

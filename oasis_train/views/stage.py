@@ -29,6 +29,8 @@ from oasis_train.refine.structure import NOT_COMPUTED
 from oasis_train.views.queries import QueryShares, draw_query, first_sentence
 from oasis_train.views.rename import rename_identifiers
 
+_OF_TASKS = ("task", "statement")
+
 _COMMENT = {"python": "# ", "ruby": "# "}
 """Before a line of documentation; `// ` in the other languages."""
 
@@ -148,8 +150,8 @@ def _choose_twins(folder: Path, config: ViewConfig) -> list[Twin]:
     if not config.twins:
         return found
     found.sort(key=lambda twin: row_id(str(config.seed), twin.id))
-    others = [twin for twin in found if twin.kind != "task"]
-    return [twin for twin in found if twin.kind == "task"] + others[: config.twins]
+    others = [twin for twin in found if twin.kind not in _OF_TASKS]
+    return [twin for twin in found if twin.kind in _OF_TASKS] + others[: config.twins]
 
 
 def _pair_of(twin: Twin) -> RefinedPair:

@@ -2,7 +2,7 @@
 
 A twin is a code, under other names or in other languages' words, and a function of the corpus that does the
 same: one described alike or named alike, as a teacher's similarity of their descriptions confirms, one that
-solves the same task, or the function itself.
+solves the same task, or the function itself. What a task asks for, in words, is a twin of its solutions too.
 """
 
 import random
@@ -31,6 +31,7 @@ from oasis_train.labels.teachers import (
 from oasis_train.views.candidates import Candidate, find_candidates
 from oasis_train.views.queries import name_in_words
 from oasis_train.views.rename import rename_identifiers
+from oasis_train.views.statements import KIND, find_statements
 from oasis_train.views.translate import mix_languages
 
 _AT_ONCE = 20_000
@@ -51,6 +52,8 @@ class TwinConfig:
     """Pairs of a group of equal names or descriptions."""
     per_task: int = 12
     """Pairs of the solutions of one task."""
+    per_statement: int = 4
+    """Pairs of a task's words and one of its solutions."""
     limit: int = 0
     """Pairs of two functions at most, a sample by hash; 0 takes all. Those of tasks do not count."""
     rewritten: float = 0.1
@@ -66,7 +69,7 @@ class TwinConfig:
         for name in ("least_similarity", "most_overlap", "rewritten", "variables", "mixed"):
             if not 0 <= getattr(self, name) <= 1:
                 raise RecipeError(f"twins.{name} is {getattr(self, name)}; give a share from 0 to 1.")
-        for name in ("per_group", "per_task", "limit"):
+        for name in ("per_group", "per_task", "per_statement", "limit"):
             if getattr(self, name) < 0:
                 raise RecipeError(f"twins.{name} is {getattr(self, name)}; give 0 or more.")
 
@@ -103,6 +106,8 @@ def find_twins(
                 progress("twins", min(len(candidates), start + _AT_ONCE), len(candidates))
         shutil.rmtree(vectors, ignore_errors=True)
         counts["rewritten"] = table.write(0, _rewritten(functions, config))
+        statements = find_statements(functions, per_task=config.per_statement, seed=config.seed)
+        counts[KIND] = table.write(len(table.paths()), statements)
         return counts
 
     return StageFolder(out).run(Stage("twins", facts, {"corpus": StageFolder(corpus).digest}), work)

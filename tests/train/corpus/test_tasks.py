@@ -9,7 +9,7 @@ from oasis_train.corpus.build import build_corpus
 from oasis_train.corpus.config import CorpusConfig
 from oasis_train.corpus.functions import FileError
 from oasis_train.corpus.read import functions_table
-from oasis_train.corpus.tasks import TaskLayout, layout_of, solution_of_file
+from oasis_train.corpus.tasks import PROSE, TaskLayout, layout_of, solution_of_file
 
 GO = b"""package main
 
@@ -119,3 +119,67 @@ def test_a_corpus_keeps_undocumented_solutions_and_says_which_task_they_solve(tm
         "tool.py": "",
     }
     assert found["python/day1_part1_2021.py"].doc == ""
+
+
+HANDBOOK = TaskLayout(
+    "a/b",
+    "codewars",
+    re.compile(r"kata/(?P<task>[^/]+)/main/[^/]+"),
+    statement=re.compile(r"kata/(?P<task>[^/]+)/README\.md"),
+)
+README = b"""# [Count the likes](https://example.org "x")
+
+Return <b>true</b> if `like` is more than 5% of the words, else false. Case does not matter.
+
+```
+evalLikes("I", "like") // true
+```
+"""
+
+
+def test_a_file_beside_solutions_says_what_the_task_asks_for() -> None:
+    (found,) = HANDBOOK.definitions("kata/count-the-likes/README.md", README, 6000)
+    assert (found.language, found.task) == (PROSE, "codewars:countthelikes")
+    assert found.code.split("\n")[0] == "Return true if like is more than 5% of the words, else false."
+    assert "evalLikes" not in found.code
+    (solution,) = HANDBOOK.definitions("kata/count-the-likes/main/Kata.go", GO, 6000)
+    assert (solution.task, solution.name) == ("codewars:countthelikes", "count-the-likes")
+    assert HANDBOOK.definitions("README.md", README, 6000) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "head"),
+    [
+        ("kata/x/main/a.py", '"""Count the pairs of\nneighbours that rise."""\n'),
+        ("kata/x/main/a.py", "#!/usr/bin/env python\n# Count the pairs of\n# neighbours that rise.\n"),
+        ("kata/x/main/a.js", "/**\n * Count the pairs of\n * neighbours that rise.\n */\n"),
+        ("kata/x/main/a.php", "<?php\n// Count the pairs of\n// neighbours that rise.\n"),
+        ("kata/x/main/a.c", "#include <stdio.h>\n// Count the pairs of neighbours that rise.\n"),
+    ],
+)
+def test_the_comment_at_the_head_of_a_solution_is_a_statement(path: str, head: str) -> None:
+    body = "$total = rises($depths);" if path.endswith("php") else "total = rises(depths)"
+    solution, statement = HANDBOOK.definitions(path, f"{head}{body}\n".encode(), 6000)
+    assert statement.code == "Count the pairs of neighbours that rise."
+    assert solution.code == body
+
+
+def test_a_licence_at_the_head_is_no_statement() -> None:
+    data = b"// Copyright 2020 the authors. All rights reserved.\ntotal = rises(depths);\n"
+    assert len(HANDBOOK.definitions("kata/x/main/a.js", data, 6000)) == 1
+
+
+def test_marks_inside_a_file_name_tasks() -> None:
+    layout = TaskLayout("a/b", "cloud", re.compile(r"(?!test).*"), regions=True)
+    text = (
+        "# [START make_table]\nimport cloud\n\ndef make(name):\n    return cloud.table(name)\n"
+        "# [END make_table]\n# [START outer]\n# [START drop_table]\ncloud.drop(table)\n# [END drop_table]\n"
+        "# [END outer]\n# [START open]\n"
+    )
+    found = layout.definitions("samples/tables.py", text.encode(), 6000)
+    assert [(item.task, item.name) for item in found] == [
+        ("cloud:maketable", "make_table"),
+        ("cloud:droptable", "drop_table"),
+    ]
+    assert found[0].code == "def make(name):\n    return cloud.table(name)"
+    assert layout.definitions("test_tables.py", text.encode(), 6000) == []
