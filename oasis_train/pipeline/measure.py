@@ -19,22 +19,18 @@ from oasis_train.evaluation.suites import Pool, Suite, load_suite
 from oasis_train.evaluation.tables import markdown_table, model_facts, pools_table
 from oasis_train.pipeline.run import Run
 
-DEV_POOL = 5_000
-"""Functions of held-out repositories at most, per language."""
-
-
 FIGURES = ("evaluation.json", "evaluation.md")
 SCORES_NAME = "scores.json"
 
 
 def measure(run: Run) -> None:
     """Write OUT/evaluation.json and OUT/evaluation.md, unless this model was measured on these suites."""
-    encoder = load(run.out / "model")
+    encoder, evaluation = load(run.out / "model"), run.recipe.evaluation
     inputs = {"model": encoder.fingerprint}
     inputs |= {name: StageFolder(run.folder(name)).digest for name in ("corpus", "docstrings")}
-    for folder in run.recipe.evaluation.suites:
+    for folder in evaluation.suites:
         inputs[f"suite {folder.name}"] = files_digest(sorted(folder.iterdir()))
-    facts = {"form": run.recipe.evaluation.form, "name": run.recipe.name}
+    facts = {"form": evaluation.form, "name": run.recipe.name, "dev_pool": evaluation.dev_pool}
     stage = StageFolder(run.folder("evaluate"))
     stage.run(Stage("evaluate", facts, inputs), lambda partial: _measure(run, encoder, partial))
     for name in FIGURES:
@@ -50,7 +46,7 @@ def read_scores(folder: Path) -> Scores:
 def _measure(run: Run, encoder: Encoder, out: Path) -> Mapping[str, Any]:
     suites = [load_suite(folder) for folder in run.recipe.evaluation.suites]
     suites = [in_form(suite, run.recipe.evaluation.form) for suite in suites]
-    dev = dev_suite(run.folder("corpus"), run.folder("docstrings"))
+    dev = dev_suite(run.folder("corpus"), run.folder("docstrings"), run.recipe.evaluation.dev_pool)
     if dev is not None:
         suites.insert(0, dev)
     found = []
@@ -71,12 +67,15 @@ def _measure(run: Run, encoder: Encoder, out: Path) -> Mapping[str, Any]:
     return {"suites": len(suites)}
 
 
-def dev_suite(corpus: Path, docstrings: Path) -> Suite | None:
-    """Docstrings of the split `dev` against its functions, a pool per language; None when it is empty."""
+def dev_suite(corpus: Path, docstrings: Path, most: int) -> Suite | None:
+    """Docstrings of the split `dev` against its functions, a pool per language; None when it is empty.
+
+    `most`: functions of a pool.
+    """
     pools: dict[str, list[tuple[Function, str]]] = {}
     for function, text in _held_out(corpus, docstrings):
         pool = pools.setdefault(function.language, [])
-        if len(pool) < DEV_POOL:
+        if len(pool) < most:
             pool.append((function, text))
     if not pools:
         return None

@@ -55,6 +55,8 @@ class EvaluationConfig:
     """Suite folders; dev functions of the corpus are always measured."""
     form: Literal["formatted", "joined"] = "formatted"
     """Code as it is, or as tokens joined by spaces, as the paper's authors feed it."""
+    dev_pool: int = 5_000
+    """Functions of held-out repositories at most, per language."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ import numpy as np
 from oasis_search.encoder import load
 from oasis_search.encoder.head import Head, pack_heads
 from oasis_search.encoder.protocol import Role, Vectors
+from oasis_train.corpus.tasks import PROSE
 from oasis_train.data import (
     Docstring,
     Function,
@@ -42,7 +43,7 @@ from oasis_train.static.train import (
     TaughtRows,
     train_static,
 )
-from oasis_train.static.views import Ints, Views, build_twins, build_views
+from oasis_train.static.views import Ints, Views, build_twins, build_views, stated_rows
 from oasis_train.static.vocabulary import build_vocabulary, count_words
 
 CHECKPOINT_NAME = "checkpoint.npz"
@@ -111,11 +112,13 @@ def _train(
     rows = [
         replace(row, doc=texts.get(row.id, ""))
         for row in ShardedTable(corpus / "functions", Function)
-        if row.split == "train"
+        if row.split == "train" and row.language != PROSE
     ]
     if config.share < 1:
         with_label = {pair.docstring for pair in ShardedTable(refine / "pairs", RefinedPair)}
         rows = [row for row in rows if row.id in with_label or falls_in_share(config.share, "share", row.id)]
+    found = list(ShardedTable(twins / "twins", Twin)) if config.twins and twins is not None else []
+    rows += stated_rows(found, rows)
     counts = count_words(rows)
     vocabulary = build_vocabulary(counts, config.initial.vocabulary, min_count=config.initial.min_count)
     if not vocabulary or not any(row.doc for row in rows):
@@ -133,8 +136,8 @@ def _train(
         vectors = VectorTable(teacher)
         taught = TaughtRows(vectors, vectors.rows([row.id for row in rows]))
     alike = None
-    if config.twins and twins is not None:
-        alike = build_twins(ShardedTable(twins / "twins", Twin), rows, vocabulary, config.code_damping)
+    if found:
+        alike = build_twins(found, rows, vocabulary, config.code_damping)
     with (partial / LOSSES_NAME).open("w", encoding="utf-8") as file:
 
         def on_step(step: int, steps: int, losses: StepLosses) -> None:

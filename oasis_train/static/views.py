@@ -7,7 +7,7 @@ rows is one gather.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from oasis_search.syntax.words import identifiers
 from oasis_train.data import Function, Twin
 from oasis_train.errors import TrainingError
 from oasis_train.views.phrases import PHRASES
+from oasis_train.views.statements import KIND as STATEMENT
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -116,17 +117,23 @@ class TwinBags:
     """Equal for equal bags of text."""
 
 
+def stated_rows(twins: Iterable[Twin], rows: Sequence[Function]) -> list[Function]:
+    """A row more of every solution that the words of its task ask for, described by them."""
+    stated = {twin.function: twin for twin in twins if twin.kind == STATEMENT}
+    return [replace(row, id=stated[row.id].id, doc=stated[row.id].text) for row in rows if row.id in stated]
+
+
 def build_twins(
     twins: Iterable[Twin], rows: Sequence[Function], vocabulary: Sequence[str], code_damping: float
 ) -> TwinBags:
-    """The twins of `rows`; raises TrainingError when there is none."""
+    """The twins of `rows` that are codes; raises TrainingError when there is none."""
     token_ids = TokenIds(vocabulary)
     place = {row.id: index for index, row in enumerate(rows)}
     found: list[int] = []
 
     def counts() -> Iterator[dict[int, int]]:
         for twin in twins:
-            if twin.function in place:
+            if twin.function in place and twin.kind != STATEMENT:
                 found.append(place[twin.function])
                 yield _count(twin.text, token_ids)
 

@@ -21,7 +21,7 @@ from oasis_train.static.train import (
     train_static,
     twin_loss,
 )
-from oasis_train.static.views import build_twins, build_views
+from oasis_train.static.views import build_twins, build_views, stated_rows
 from oasis_train.static.vocabulary import build_vocabulary, count_words
 
 
@@ -260,6 +260,15 @@ def test_a_layer_without_directions_gives_vectors_without_them() -> None:
     plain, changed = computed(weights), computed(layer_without(weights, axes))
     np.testing.assert_allclose(changed, plain - (plain @ axes.T) @ axes, atol=1e-5)
     assert layer_without(weights, np.zeros((0, 0), np.float32)) is weights
+
+
+def test_what_a_task_asks_for_describes_its_solutions_and_is_no_code() -> None:
+    stated = Twin("1", ROWS[1].id, ROWS[1].id, "how to send a letter", 0.9, "statement")
+    named = Twin("2", "", ROWS[0].id, "func read() {}", 0.9, "name")
+    (row,) = stated_rows([stated, named], ROWS)
+    assert (row.doc, row.code, row.id) == ("how to send a letter", ROWS[1].code, "1")
+    vocabulary = build_vocabulary(count_words(ROWS), 100, min_count=1)
+    assert build_twins([stated, named], ROWS, vocabulary, code_damping=0.5).row.tolist() == [0]
 
 
 def test_twins_are_told_from_other_codes() -> None:
