@@ -20,10 +20,11 @@ from oasis_train.data import (
     Stage,
     StageFolder,
     config_facts,
+    falls_in_share,
 )
 from oasis_train.data.progress import Progress
 from oasis_train.data.vectors import join_shards, shard_path, write_shard
-from oasis_train.errors import ReplyError, TrainingError
+from oasis_train.errors import RecipeError, ReplyError, TrainingError
 
 SHARD = 2048
 """Functions of a shard: what a kill can cost."""
@@ -35,8 +36,14 @@ class TeachConfig:
 
     teacher: str
     """Model folder, or name that `oasis models` knows."""
-    limit: int = 0
-    """Functions at most, from the start of the corpus; 0 for all."""
+    share: float = 1.0
+    """Of the documented functions, chosen by hash: a teacher's time may not suffice for all."""
+    seed: int = 3407
+
+    def __post_init__(self) -> None:
+        """Raise RecipeError for a value that means nothing."""
+        if not 0 < self.share <= 1:
+            raise RecipeError(f"teach.share is {self.share}; give a share above 0, at most 1.")
 
 
 def teach(
@@ -52,14 +59,14 @@ def teach(
     facts = config_facts(config) | {"teacher": encoder.name}
 
     def work(partial: Path) -> Mapping[str, Any]:
-        total = min(len(ShardedTable(docstrings / "docstrings", Docstring)), config.limit or 1 << 62)
+        total = round(config.share * len(ShardedTable(docstrings / "docstrings", Docstring)))
         done = 0
-        for shard, pairs in enumerate(_chunks(_documented(corpus, docstrings), config.limit)):
+        for shard, pairs in enumerate(_chunks(_chosen(config, corpus, docstrings))):
             done += len(pairs)
             if not shard_path(partial, shard).is_file():
                 _encode_shard(encoder, partial, shard, pairs)
             if progress:
-                progress("teach", done, total)
+                progress("teach", done, max(done, total))
         if not done:
             raise TrainingError(f"{docstrings} has no docstring of a function in {corpus}. Run both again.")
         return {"functions": join_shards(partial), "teacher": encoder.name, "dim": encoder.dim}
@@ -95,8 +102,12 @@ def _documented(corpus: Path, docstrings: Path) -> Iterator[tuple[Function, str]
         docstring = next(texts, None)
 
 
-def _chunks(pairs: Iterator[tuple[Function, str]], limit: int) -> Iterator[list[tuple[Function, str]]]:
-    if limit:
-        pairs = islice(pairs, limit)
+def _chosen(config: TeachConfig, corpus: Path, docstrings: Path) -> Iterator[tuple[Function, str]]:
+    for function, text in _documented(corpus, docstrings):
+        if falls_in_share(config.share, f"teach {config.seed}", function.id):
+            yield function, text
+
+
+def _chunks(pairs: Iterator[tuple[Function, str]]) -> Iterator[list[tuple[Function, str]]]:
     while chunk := list(islice(pairs, SHARD)):
         yield chunk

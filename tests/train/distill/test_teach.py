@@ -10,7 +10,7 @@ from oasis_train.data import Docstring, Function, ShardedTable, Stage, StageFold
 from oasis_train.data.vectors import VectorTable, join_shards, write_shard
 from oasis_train.distill import teach as teach_module
 from oasis_train.distill.teach import TeachConfig, teach
-from oasis_train.errors import DataError, TrainingError
+from oasis_train.errors import DataError, RecipeError, TrainingError
 
 
 def stages(folder: Path, n: int) -> tuple[Path, Path]:
@@ -56,10 +56,12 @@ def test_vectors_of_the_documented_training_functions_are_kept_by_id(
     ]  # fmt: skip
 
 
-def test_a_limit_takes_the_first_functions_and_none_is_an_error(tmp_path: Path) -> None:
+def test_a_share_is_a_sample_by_hash_and_none_is_an_error(tmp_path: Path) -> None:
     corpus, docstrings = stages(tmp_path, 12)
-    manifest = teach(TeachConfig("static", limit=2), corpus, docstrings, tmp_path / "teach")
-    assert manifest["facts"]["functions"] == 2
+    manifest = teach(TeachConfig("static", share=0.5), corpus, docstrings, tmp_path / "teach")
+    assert 0 < manifest["facts"]["functions"] < 7
+    with pytest.raises(RecipeError, match="share is 0"):
+        TeachConfig("static", share=0.0)
     (tmp_path / "none").mkdir()
     with pytest.raises(TrainingError, match="no docstring of a function"):
         teach(TeachConfig("static"), *stages(tmp_path / "none", 1), tmp_path / "empty")
