@@ -25,7 +25,7 @@ from oasis_train.errors import DataError, ReplyError
 NAME = "docstrings"
 ROWS_PER_SHARD = 1_000
 HOPELESS = 50
-"""When of so many functions, the first ones of a shard, none got a docstring, the stage ends."""
+"""When of so many functions, the first ones of a shard, an LLM described none, the stage ends."""
 
 
 def write_docstrings(
@@ -50,7 +50,7 @@ def write_docstrings(
             with ChatClient(config.chat, cache, NAME) as chat:
                 write = Writer(config, texts, chat).write
                 with closing(chat.in_order(write, tasks)) as results:
-                    tables.write(results, total, progress)
+                    tables.write(results, total, progress, refuse=_refuse_hopeless)
         else:
             tables.write((write_human(config, task.function) for task in tasks), total, progress)
         return _facts(config, corpus, tables)
@@ -80,8 +80,12 @@ class _Tables:
         results: Iterator[tuple[Docstring | None, Outcome]],
         total: int,
         progress: Progress | None,
+        refuse: Callable[[list[tuple[Docstring | None, Outcome]]], None] | None = None,
     ) -> None:
-        """Write all shards that are not there, from the results for their functions."""
+        """Write all shards that are not there, from the results for their functions.
+
+        `refuse` sees the first `HOPELESS` of each and may raise.
+        """
         done = sum(min(ROWS_PER_SHARD, total - shard * ROWS_PER_SHARD) for shard in self.finished)
         for shard in range((total + ROWS_PER_SHARD - 1) // ROWS_PER_SHARD):
             if shard in self.finished:
@@ -92,8 +96,8 @@ class _Tables:
                 done += 1
                 if progress:
                     progress(NAME, done, total)
-                if len(rows) == HOPELESS:
-                    _refuse_hopeless(rows)
+                if refuse and len(rows) == HOPELESS:
+                    refuse(rows)
             self.outcomes.write(shard, (outcome for _, outcome in rows))
             self.docstrings.write(shard, (docstring for docstring, _ in rows if docstring))
 
@@ -123,7 +127,8 @@ def _choice(config: DocstringConfig, corpus: Path) -> Callable[[Function], bool]
 
 
 def _is_candidate(config: DocstringConfig, function: Function) -> bool:
-    return config.uses_llm or bool(function.doc)
+    """Solutions of tasks are not described: their tasks are (views/statements.py)."""
+    return not function.task and (config.uses_llm or bool(function.doc))
 
 
 def _count(config: DocstringConfig, corpus: Path) -> int:

@@ -251,6 +251,20 @@ def test_model_that_never_answers_well_ends_the_stage(
     assert len(server.requests) <= 2 * (10 + 4 * 2)
 
 
+def test_useless_documentation_is_passed_over_however_much_and_solutions_of_tasks_are_not_described(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oasis_train.docstrings.stage.HOPELESS", 3)
+    useless = [replace(row, doc="To do.") for row in FUNCTIONS[:4]]
+    good, solution = (
+        replace(FUNCTIONS[4], doc="Counts the words of a text and returns their number."),
+        replace(FUNCTIONS[5], doc="Counts the words of a text and returns them.", task="kata:words"),
+    )
+    corpus = write_corpus(tmp_path / "corpus", [*useless, good, solution])
+    write_docstrings(DocstringConfig(source="human"), corpus, tmp_path / "docstrings")
+    assert [row.function for row in docstrings(tmp_path / "docstrings")] == [good.id]
+
+
 def test_budget_ends_the_stage_and_a_higher_one_finishes_it(
     server: ChatServer, corpus: Path, out: Path
 ) -> None:
