@@ -193,6 +193,13 @@ def _add_ablate(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         help="every combination of these values instead of the paper's variants",
     )
     verb.add_argument(
+        "--each",
+        action="append",
+        default=[],
+        metavar="SECTION.KEY=V,V",
+        help="each of these values alone, compared with the recipe as it is; may be repeated",
+    )
+    verb.add_argument(
         "--variants", default="", metavar="NAME,NAME", help="only these, compared with the first of them"
     )
     verb.add_argument("--seeds", default="", metavar="N,N", help="train each variant once for every seed")

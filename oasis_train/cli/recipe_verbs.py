@@ -70,6 +70,7 @@ def ablate_recipe(options: argparse.Namespace) -> int:
         ablate,
         ablation_table,
         chosen_variants,
+        each_variants,
         grid_variants,
         paper_variants,
     )
@@ -80,9 +81,10 @@ def ablate_recipe(options: argparse.Namespace) -> int:
 
     overrides = _overrides(options)
     recipe = load_recipe(options.recipe, overrides)
-    variants = chosen_variants(
-        grid_variants(options.grid) or paper_variants(recipe.student), options.variants
-    )
+    if options.grid and options.each:
+        raise SettingError("--grid and --each are two ways to vary a recipe: give one of them.")
+    asked = grid_variants(options.grid) or each_variants(options.each)
+    variants = chosen_variants(asked or paper_variants(recipe.student), options.variants)
     try:
         seeds = [int(seed) for seed in options.seeds.split(",") if seed]
     except ValueError:

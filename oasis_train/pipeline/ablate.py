@@ -24,6 +24,9 @@ from oasis_train.pipeline.run import SHARED, STAGES, Run, save_recipe
 
 Overrides = tuple[str, ...]
 
+AS_IT_IS = "recipe"
+"""Name of the variant that replaces nothing."""
+
 _REFINEMENT: Mapping[str, Overrides] = {
     "full": ("refine.threshold=true", "refine.structure=true"),
     "no refinement": ("refine.threshold=false", "refine.structure=false"),
@@ -71,15 +74,21 @@ def chosen_variants(variants: Sequence[Variant], names: str) -> list[Variant]:
 
 def grid_variants(grids: Sequence[str]) -> list[Variant]:
     """All combinations of lists such as `refine.delta_s=0.0,0.05,0.1`."""
-    axes: list[list[str]] = []
-    for grid in grids:
-        key, found, values = grid.partition("=")
-        if not found or not key or not values:
-            raise RecipeError(
-                f"{grid!r} is no grid. Write SECTION.KEY=VALUE,VALUE, as refine.delta_s=0.0,0.1."
-            )
-        axes.append([f"{key}={value}" for value in values.split(",")])
+    axes = [_axis(grid) for grid in grids]
     return [Variant(" ".join(values), values) for values in product(*axes)] if axes else []
+
+
+def each_variants(grids: Sequence[str]) -> list[Variant]:
+    """The recipe as it is, then every value of such lists alone."""
+    alone = [Variant(value, (value,)) for grid in grids for value in _axis(grid)]
+    return [Variant(AS_IT_IS, ()), *alone] if alone else []
+
+
+def _axis(grid: str) -> list[str]:
+    key, found, values = grid.partition("=")
+    if not found or not key or not values:
+        raise RecipeError(f"{grid!r} is no grid. Write SECTION.KEY=VALUE,VALUE, as refine.delta_s=0.0,0.1.")
+    return [f"{key}={value}" for value in values.split(",")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ import oasis_train
 from oasis_search.encoder import load
 from oasis_train.cli import main
 from oasis_train.data import RefinedPair, ShardedTable
+from oasis_train.pipeline.ablate import each_variants
 from oasis_train.pipeline.recipe import load_recipe, shipped_recipes
 
 ROOT = Path(oasis_train.__file__).parent
@@ -175,6 +176,23 @@ def test_an_ablation_shares_its_labels_and_tells_its_variants_apart(
     assert not (elsewhere / "corpus").exists()
     assert main(["ablate", "smoke", "--out", str(elsewhere), "--variants", "fool"]) == 2
     assert "There is no variant 'fool'; there are: full, no refinement" in capsys.readouterr().err
+
+
+def test_values_one_at_a_time_are_compared_with_the_recipe_as_it_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = each_variants(["train.temperature=0.02,0.1", "refine.delta_s=0.2"])
+    assert [(variant.name, variant.overrides) for variant in found] == [
+        ("recipe", ()),
+        ("train.temperature=0.02", ("train.temperature=0.02",)),
+        ("train.temperature=0.1", ("train.temperature=0.1",)),
+        ("refine.delta_s=0.2", ("refine.delta_s=0.2",)),
+    ]
+    assert each_variants([]) == []
+    assert main(["ablate", "smoke", "--out", "x", "--each", "a.b=1", "--grid", "a.b=1"]) == 2
+    assert "give one of them" in capsys.readouterr().err
+    assert main(["ablate", "smoke", "--out", "x", "--each", "a.b"]) == 2
+    assert "'a.b' is no grid" in capsys.readouterr().err
 
 
 def test_stages_out_of_order_say_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
