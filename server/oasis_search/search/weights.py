@@ -19,9 +19,9 @@ class Weights:
     """`dense_share` with a better encoder, for a question of whose words no unit holds `fusion.MATCHED`."""
     unmatched_model_share: float = 0.6
     """`model_share` likewise."""
-    name_field: float = 0.25
+    name_field: float = 0.4
     """Weight of a term in a unit's name against one in its text."""
-    path_field: float = 0.5
+    path_field: float = 0.2
     """Weight of a term in the path."""
     definition: float = 5.0
     """A unit that defines the name which the query is: above anything that only mentions it."""
