@@ -137,17 +137,20 @@ def _shares(
 ) -> tuple[float, float]:
     """Of the dense ranking in the fusion, and of the better encoders in the dense one.
 
-    Where words tell little both grow, once these encoders know more than half of the workspace.
+    These count in full once they know half of the workspace: before, what they place is a matter of which units
+    came first. Where words tell little both shares grow from there on.
     """
+    known = 2 * np.count_nonzero(seen) / max(snapshot.n_units, 1)
+    model_share = min(1.0, known) * weights.model_share
     idf = idf_of(snapshot, list(analysis.labels)[:MATCHED_TERMS])
     _, shares = matched_shares(snapshot, idf, lexical_units[:MATCHED_LOOKED_AT])
     if shares.max(initial=0.0) >= MATCHED:
-        return weights.dense_share, weights.model_share
+        return weights.dense_share, model_share
     # Below half of the workspace the first tier would gain by it, which places all other units.
-    grown = max(0.0, 2 * np.count_nonzero(seen) / max(snapshot.n_units, 1) - 1)
+    grown = max(0.0, known - 1)
     return (
         weights.dense_share + grown * (weights.unmatched_dense_share - weights.dense_share),
-        weights.model_share + grown * (weights.unmatched_model_share - weights.model_share),
+        model_share + grown * (weights.unmatched_model_share - weights.model_share),
     )
 
 

@@ -4,6 +4,7 @@ import ast
 import sysconfig
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -87,11 +88,11 @@ def library(build: Build) -> tuple[Snapshot, dict[str, str], list[tuple[str, str
 def test_quality_never_falls_while_coverage_grows(
     library: tuple[Snapshot, dict[str, str], list[tuple[str, str]]],
 ) -> None:
-    snapshot, texts, questions = library
+    """On the mean of three orders of units, to a thousandth: one question by one place is less."""
+    start, texts, questions = library
     assert len(questions) > 100
     model = load("static")
-    units = np.random.default_rng(3).permutation(np.flatnonzero(snapshot.alive)).tolist()
-    views = [snapshot.view(unit) for unit in units]
+    views = [start.view(unit) for unit in np.flatnonzero(start.alive).tolist()]
     codes = [
         f"{v.container} {v.name}\n{texts[v.path].encode()[v.span.start_byte : v.span.end_byte].decode()}"
         for v in views
@@ -102,20 +103,25 @@ def test_quality_never_falls_while_coverage_grows(
         for vector in model.encode([question for question, _ in questions], role="query")
     ]
 
-    def quality() -> float:
+    def quality(snapshot: Snapshot) -> float:
         total = 0.0
         for (question, name), vector in zip(questions, asked, strict=True):
             names = [hit.name for hit in search(snapshot, Query(question, 10), FIRST, refined_by=[vector])]
             total += 1 / (names.index(name) + 1) if name in names else 0.0
         return total / len(questions)
 
-    reached = [quality()]
-    for part in np.array_split(np.arange(len(keys)), 5):
-        rows = part.tolist()
-        snapshot = add_vectors(snapshot, model.fingerprint, [keys[row] for row in rows], vectors.take(part))
-        reached.append(quality())
-    assert share_covered(snapshot, model.fingerprint) == 1.0
-    assert reached == sorted(reached)
+    def while_growing(seed: int) -> list[float]:
+        snapshot = start
+        reached = [quality(snapshot)]
+        for part in np.array_split(np.random.default_rng(seed).permutation(len(keys)), 5):
+            chosen = [keys[row] for row in part.tolist()]
+            snapshot = add_vectors(snapshot, model.fingerprint, chosen, vectors.take(part))
+            reached.append(quality(snapshot))
+        assert share_covered(snapshot, model.fingerprint) == 1.0
+        return reached
+
+    reached = np.mean([while_growing(seed) for seed in (3, 4, 5)], axis=0).tolist()
+    assert all(after > before - 0.001 for before, after in pairwise(reached))
     assert reached[-1] > reached[0] + 0.02
 
 
