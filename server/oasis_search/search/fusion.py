@@ -137,7 +137,7 @@ def _shares(
 ) -> tuple[float, float]:
     """Of the dense ranking in the fusion, and of the better encoders in the dense one.
 
-    These count in full once they know half of the workspace: before, what they place is a matter of which units
+    These count in full once they know half of the workspace: before, what they place depends on which units
     came first. Where words tell little both shares grow from there on.
     """
     known = 2 * np.count_nonzero(seen) / max(snapshot.n_units, 1)
