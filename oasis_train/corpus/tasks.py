@@ -91,8 +91,7 @@ class TaskLayout:
     def _task(self, found: re.Match[str] | None) -> str:
         if found is None:
             return ""
-        name = " ".join(_NOT_PLAIN.sub("", part.lower()) for _, part in sorted(found.groupdict().items()))
-        return f"{self.space}:{name}"
+        return _task_named(self.space, *(part for _, part in sorted(found.groupdict().items())))
 
 
 @cache
@@ -152,10 +151,13 @@ def _solutions_in(path: str, data: bytes, space: str, max_characters: int) -> li
         elif begun is not None and begun["name"] == mark["name"]:
             start, end = text.find("\n", begun.end()) + 1, text.rfind("\n", 0, mark.start())
             inside, name = text[start:end].encode(), mark["name"]
-            task = f"{space}:{_NOT_PLAIN.sub('', name.lower())}"
-            found += solution_of_file(path, inside, task, max_characters, name)[:1]
+            found += solution_of_file(path, inside, _task_named(space, name), max_characters, name)[:1]
             begun = None
     return found
+
+
+def _task_named(space: str, *parts: str) -> str:
+    return f"{space}:{' '.join(_NOT_PLAIN.sub('', part.lower()) for part in parts)}"
 
 
 def _statement(path: str, text: str, task: str) -> list[Definition]:

@@ -28,8 +28,9 @@ from oasis_train.errors import RecipeError
 from oasis_train.refine.structure import NOT_COMPUTED
 from oasis_train.views.queries import QueryShares, draw_query, first_sentence
 from oasis_train.views.rename import rename_identifiers
+from oasis_train.views.statements import KIND as STATEMENT
 
-_OF_TASKS = ("task", "statement")
+_OF_TASKS = ("task", STATEMENT)
 
 _COMMENT = {"python": "# ", "ruby": "# "}
 """Before a line of documentation; `// ` in the other languages."""
