@@ -99,7 +99,7 @@ def _layouts() -> dict[str, TaskLayout]:
     text = files("oasis_train.corpus").joinpath("tasks.toml").read_text(encoding="utf-8")
     found = [
         TaskLayout(
-            entry["repository"],
+            repository,
             entry["space"],
             re.compile(entry["path"]),
             re.compile(entry["statement"]) if "statement" in entry else None,
@@ -107,6 +107,7 @@ def _layouts() -> dict[str, TaskLayout]:
             entry.get("functions", False),
         )
         for entry in tomllib.loads(text)["layout"]
+        for repository in entry.get("repositories") or [entry["repository"]]
     ]
     return {layout.repository.lower(): layout for layout in found}
 
