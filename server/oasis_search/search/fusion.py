@@ -17,7 +17,7 @@ from oasis_search.index.lexical import FLAT_BM25, FieldQuery, bm25_scores, idf_o
 from oasis_search.index.snapshot import Snapshot
 from oasis_search.index.tiers import covered
 from oasis_search.search.analysis import Analysis
-from oasis_search.search.tiers import QueryVector, refine
+from oasis_search.search.tiers import QueryVector, refill, refine
 from oasis_search.search.weights import Weights
 
 K = 20
@@ -78,6 +78,32 @@ class _Near:
         return result
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ranked:
+    """Rankings over ascending `units`, each best first; with scores where equal ones may stand."""
+
+    units: NDArray[np.int64]
+    lexical_units: NDArray[np.int64]
+    lexical: NDArray[np.float32]
+    dense_units: NDArray[np.int64]
+    cosines: NDArray[np.float32]
+    refined: NDArray[np.int64]
+    """Never equal: a better encoder gives places, not scores."""
+
+    def fuse(self, dense_share: float, model_share: float) -> NDArray[np.float32]:
+        """(c,) sums of reciprocal ranks; `model_share` of the dense share is the better encoders'."""
+        fused = np.zeros(len(self.units), np.float32)
+        dense, model = np.float32(dense_share), np.float32(model_share)
+        places = np.arange(1, len(self.refined) + 1, dtype=np.float32)
+        fused[self._rows(self.dense_units)] += dense * (1 - model) / (K + ranks(self.cosines))
+        fused[self._rows(self.refined)] += dense * model / (K + places)
+        fused[self._rows(self.lexical_units)] += (1 - dense) / (K + ranks(self.lexical))
+        return fused
+
+    def _rows(self, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.searchsorted(self.units, chosen)
+
+
 def gather(
     snapshot: Snapshot,
     analysis: Analysis,
@@ -105,15 +131,12 @@ def gather(
     if allowed is not None:
         defined = [units[allowed[units]] for units in defined]
     units = np.unique(np.concatenate([lexical_units, dense_units, refined, *defined]))
-    fused = np.zeros(len(units), np.float32)
-    shares = (weights.dense_share, 0.0)
+    ranked = _Ranked(units, lexical_units, lexical, dense_units, cosines, refined)
+    fused = ranked.fuse(weights.dense_share, 0.0)
     if refined_by:
-        shares = _shares(snapshot, analysis, lexical_units, weights, seen)
-    dense_share, model_share = map(np.float32, shares)
-    fused[np.searchsorted(units, dense_units)] += dense_share * (1 - model_share) / (K + ranks(cosines))
+        better = ranked.fuse(*_shares(snapshot, analysis, lexical_units, weights))
+        fused = refill(fused, better, seen[units])
     places = np.arange(1, len(refined) + 1, dtype=np.int32)
-    fused[np.searchsorted(units, refined)] += dense_share * model_share / (K + places.astype(np.float32))
-    fused[np.searchsorted(units, lexical_units)] += (1 - dense_share) / (K + ranks(lexical))
     cosine = np.zeros(len(units), np.float32)
     cosine[np.searchsorted(units, dense_units)] = cosines
     further = np.setdiff1d(refined, dense_units)
@@ -133,25 +156,13 @@ def _shares(
     analysis: Analysis,
     lexical_units: NDArray[np.int64],
     weights: Weights,
-    seen: NDArray[np.bool_],
 ) -> tuple[float, float]:
-    """Of the dense ranking in the fusion, and of the better encoders in the dense one.
-
-    These count in full once they know half of the workspace: before, what they place depends on which units
-    came first. Where words tell little both shares grow from there on.
-    """
-    known = 2 * np.count_nonzero(seen) / max(snapshot.n_units, 1)
-    model_share = min(1.0, known) * weights.model_share
+    """Of the dense ranking in the fusion, and of the better encoders in the dense one."""
     idf = idf_of(snapshot, list(analysis.labels)[:MATCHED_TERMS])
     _, shares = matched_shares(snapshot, idf, lexical_units[:MATCHED_LOOKED_AT])
     if shares.max(initial=0.0) >= MATCHED:
-        return weights.dense_share, model_share
-    # Below half of the workspace the first tier would gain by it, which places all other units.
-    grown = max(0.0, known - 1)
-    return (
-        weights.dense_share + grown * (weights.unmatched_dense_share - weights.dense_share),
-        model_share + grown * (weights.unmatched_model_share - weights.model_share),
-    )
+        return weights.dense_share, weights.model_share
+    return weights.unmatched_dense_share, weights.unmatched_model_share
 
 
 def _query_vector(encoder: Encoder | None, analysis: Analysis) -> QueryVector | None:

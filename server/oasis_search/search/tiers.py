@@ -39,3 +39,18 @@ def refine(
     merged[places] = better[: len(places)]
     rest = better[len(places) :]
     return np.concatenate([merged, rest[: limit - len(merged)]])
+
+
+def refill(
+    scores: NDArray[np.float32], better: NDArray[np.float32], covered: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """(c,) `scores`, of which the covered ones are handed out anew in the order of `better`.
+
+    The same for fused scores as `refine` is for ranks: what is not covered keeps its score, and no unit
+    passes one only because the better encoder knows it. Equal values of `better` get equal scores.
+    O(c log c).
+    """
+    filled = scores.copy()
+    places, order = -np.sort(-scores[covered]), np.round(-better[covered], 6)
+    filled[covered] = places[np.searchsorted(np.sort(order), order, side="left")]
+    return filled
