@@ -20,6 +20,8 @@ def model_card(
         f"- **{stage}**: {', '.join(_plain_facts(manifest['facts']))} (key `{manifest['key'][:12]}`)\n"
         for stage, manifest in stages.items()
     )
+    hidden = facts["settings"].get("hidden", 0)
+    layer = f", behind which each role has a layer of {hidden}" if hidden else ""
     losses = " ".join(f"{loss:.3f}" for loss in facts["losses"])
     return f"""---
 license: {licence.lower()}
@@ -29,9 +31,9 @@ tags: [code-search, feature-extraction, static-embeddings]
 # {name}
 
 A vector of {dim} components for each of {n_words:,} words, as int8; a text is the weighted
-sum of the vectors of its words, cut from identifiers. numpy is all it needs. It tells what code is about,
-not what it does step by step. Roles have weights of their own, which the StaticEmbedding of
-sentence-transformers cannot hold: it is read by OASIS only.
+sum of the vectors of its words, cut from identifiers{layer}. numpy is all it needs.
+It tells what code is about, not what it does step by step. Roles have weights of their own, which
+the StaticEmbedding of sentence-transformers cannot hold: it is read by OASIS only.
 
 ## Use
 
@@ -45,7 +47,7 @@ code = encoder.encode(functions)
 
 ## Data
 
-{facts["rows"]:,} documented functions ({languages or "languages not recorded"}).
+{facts["rows"]:,} pairs of words and code ({languages or "languages not recorded"}).
 
 {made_from}
 ## Training

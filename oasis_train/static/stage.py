@@ -1,7 +1,7 @@
 """The stage `train` of a static model: corpus, docstrings and order labels to a model folder.
 
 model/           the model folder that the server loads
-checkpoint.npz   vocabulary, table and query weights in float32
+checkpoint.npz   vocabulary, table, query weights and layers in float32
 losses.jsonl     a line per step
 """
 

@@ -1,9 +1,9 @@
 """Training of the static encoder: a vector per token, learned by contrast over in-repository batches.
 
 The model is exactly what `oasis_search.encoder.static` computes, in float32 and with gradients: a sum over
-tokens of damped frequency, role weight and row, compared by cosine. Half of a batch comes from one
-repository, whose functions share their jargon, so that telling them apart needs meaning; the other half is
-of all languages and subjects.
+tokens of damped frequency, role weight and row, a layer behind it if wanted, compared by cosine. Half of a
+batch comes from one repository, whose functions share their jargon, so that telling them apart needs
+meaning; the other half is of all languages and subjects.
 """
 
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class StaticConfig:
-    """How a static model is trained; the defaults are the shipped model's."""
+    """How a static model is trained; the recipe `oasis-static` has the shipped model's values."""
 
     dim: int = 256
     share: float = 1.0
@@ -69,7 +69,8 @@ class StaticConfig:
     hidden: int = 0
     """Width of the layer behind the sum (encoder/head.py), one for each role; 0 for none."""
     language_directions: int = 0
-    """Directions that tell languages apart which the finished table loses (languages.py)."""
+    """Directions that tell languages apart, which the finished table, or what its layers give, loses
+    (languages.py)."""
     seed: int = 3407
     initial: InitialConfig = field(default_factory=InitialConfig)
     """Where the table starts."""

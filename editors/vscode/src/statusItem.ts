@@ -88,7 +88,7 @@ export async function showMenu(session: Session): Promise<void> {
 export async function chooseModel(): Promise<void> {
   const shipped = [
     { label: "static", description: "a table of words: at once, tens of megabytes" },
-    { label: "mini", description: "a small transformer on top: better order, minutes of a core" },
+    { label: "mini", description: "a small transformer on top: knows sentences, minutes of a core" },
     { label: "Other...", description: "a model folder, or the name of a downloaded model" },
   ];
   const chosen = await vscode.window.showQuickPick(shipped, { placeHolder: "Encoder that ranks by meaning" });

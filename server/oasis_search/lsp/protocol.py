@@ -310,7 +310,7 @@ _EXAMPLE_MODEL: Mapping[str, object] = {
     "name": "/home/ada/models/mini",
     "phase": "ready",
     "place": "CPU, int8 ONNX, 2 threads",
-    "dim": 384,
+    "dim": 640,
     "process": 4711,
     "restarts": 0,
     "message": "",

@@ -3,7 +3,7 @@
 A class or a file is not one unit of the index but many, and none of them is like the whole. So the vectors of
 units that follow each other are added, each as often as it has bytes, until the run is as long as the piece:
 the same sum that a bag of all their words would be, but for the damping of frequent ones. On
-c2c-exercism-xlang (files of 4.6 units) the table finds 64.1 so and 60.8 by single units: docs/ranking.md.
+c2c-exercism-xlang (files of 4.6 units) the table of then found 64.1 so and 60.8 by single units: docs/log.md.
 """
 
 from collections.abc import Sequence

@@ -37,7 +37,7 @@ class ModelFacts:
     name: str
     """What a user calls it, and what `load` takes."""
     kind: str
-    """`static` or `onnx` as in a manifest, `transformer` for a sentence-transformers folder, `endpoint`."""
+    """As in a manifest (`static`, `onnx`, `joined`), `transformer` (sentence-transformers), `endpoint`."""
     dim: int
     """0 for an endpoint whose model decides."""
     licence: str

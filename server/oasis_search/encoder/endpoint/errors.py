@@ -93,7 +93,7 @@ def explain_status(
         return EndpointError(f"{answer} {_path_remedy(options, said)}")
     if status == 413 or (status in (400, 422) and _SIZE.search(body)):
         return InputTooLargeError(
-            f"{answer} Lower max_chars, batch or batch_chars, or let the server take longer input.",
+            f"{answer} Lower max_chars or batch, or let the server take longer input.",
             keep=part_to_keep(said),
             counts_texts=_COUNT.search(body) is not None,
         )
