@@ -203,7 +203,7 @@ def test_stages_out_of_order_say_what_is_missing(tmp_path: Path, capsys: pytest.
 
 def test_shipped_recipes_load() -> None:
     found = {name: load_recipe(name) for name in shipped_recipes()}
-    assert set(found) == {"oasis-1.5b", "oasis-mini", "oasis-static", "smoke"}
+    assert set(found) == {"mini-ablation", "oasis-1.5b", "oasis-mini", "oasis-static", "smoke"}
     paper = found["oasis-1.5b"].train
     assert (paper.batch, paper.learning_rate, paper.epsilon, paper.cosent_weight) == (2560, 5e-4, 1e-3, 0.02)
 
@@ -222,4 +222,4 @@ def test_a_wrong_key_is_said_with_its_line(tmp_path: Path, capsys: pytest.Captur
     assert f"mine.toml, line {line}: train.batchs is unknown. Did you mean batch?" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
     assert main(["run", "smokey", "--out", str(tmp_path / "out")]) == 2
-    assert "none of oasis-1.5b, oasis-mini, oasis-static, smoke" in capsys.readouterr().err
+    assert "none of mini-ablation, oasis-1.5b, oasis-mini, oasis-static, smoke" in capsys.readouterr().err
