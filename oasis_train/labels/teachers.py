@@ -85,7 +85,7 @@ def load_teacher(config: TeacherConfig, *, threads: int = 0, device: str = "auto
 
 
 def teacher_facts(config: TeacherConfig) -> dict[str, Any]:
-    """What decides its vectors, without loading it: for a folder the hash of its files."""
+    """What decides its vectors, without loading it: for a folder the hash of its files but its card."""
     if config.endpoint is not None:
         options = asdict(config.endpoint)
         return {
@@ -96,7 +96,7 @@ def teacher_facts(config: TeacherConfig) -> dict[str, Any]:
     folder = shipped_models().get(config.model) or Path(config.model)
     folder = folder if folder.is_dir() else locate(config.model)
     digest = hashlib.blake2b(digest_size=16)
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".md"):
         digest.update(f"{path.relative_to(folder).as_posix()}\0{content_hash(path)}\n".encode())
     facts = {"model": config.name, "files": digest.hexdigest()}
     return facts | {"weight": config.weight, "mode": config.mode}

@@ -207,6 +207,8 @@ def test_only_what_changes_vectors_makes_labels_stale(tmp_path: Path) -> None:
     )
     (tmp_path / "config.json").write_text("{}")
     before = teacher_facts(TeacherConfig(str(tmp_path)))
+    (tmp_path / "README.md").write_text("# A card changes no vector")
+    assert teacher_facts(TeacherConfig(str(tmp_path))) == before
     (tmp_path / "config.json").write_text("{ }")
     assert teacher_facts(TeacherConfig(str(tmp_path))) != before
 
