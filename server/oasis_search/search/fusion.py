@@ -78,32 +78,6 @@ class _Near:
         return result
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Ranked:
-    """Rankings over ascending `units`, each best first; with scores where equal ones may stand."""
-
-    units: NDArray[np.int64]
-    lexical_units: NDArray[np.int64]
-    lexical: NDArray[np.float32]
-    dense_units: NDArray[np.int64]
-    cosines: NDArray[np.float32]
-    refined: NDArray[np.int64]
-    """Never equal: a better encoder gives places, not scores."""
-
-    def fuse(self, dense_share: float, model_share: float) -> NDArray[np.float32]:
-        """(c,) sums of reciprocal ranks; `model_share` of the dense share is the better encoders'."""
-        fused = np.zeros(len(self.units), np.float32)
-        dense, model = np.float32(dense_share), np.float32(model_share)
-        places = np.arange(1, len(self.refined) + 1, dtype=np.float32)
-        fused[self._rows(self.dense_units)] += dense * (1 - model) / (K + ranks(self.cosines))
-        fused[self._rows(self.refined)] += dense * model / (K + places)
-        fused[self._rows(self.lexical_units)] += (1 - dense) / (K + ranks(self.lexical))
-        return fused
-
-    def _rows(self, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
-        return np.searchsorted(self.units, chosen)
-
-
 def gather(
     snapshot: Snapshot,
     analysis: Analysis,
@@ -131,12 +105,16 @@ def gather(
     if allowed is not None:
         defined = [units[allowed[units]] for units in defined]
     units = np.unique(np.concatenate([lexical_units, dense_units, refined, *defined]))
-    ranked = _Ranked(units, lexical_units, lexical, dense_units, cosines, refined)
-    fused = ranked.fuse(weights.dense_share, 0.0)
-    if refined_by:
-        better = ranked.fuse(*_shares(snapshot, analysis, lexical_units, weights))
-        fused = refill(fused, better, seen[units])
     places = np.arange(1, len(refined) + 1, dtype=np.int32)
+    damped = (
+        _damped(units, lexical_units, ranks(lexical)),
+        _damped(units, dense_units, ranks(cosines)),
+        _damped(units, refined, places.astype(np.float32)),
+    )
+    fused = _fuse(*damped, weights.dense_share, 0.0)
+    if refined_by:
+        better = _fuse(*damped, *_shares(snapshot, analysis, lexical_units, weights))
+        fused = refill(fused, better, seen[units])
     cosine = np.zeros(len(units), np.float32)
     cosine[np.searchsorted(units, dense_units)] = cosines
     further = np.setdiff1d(refined, dense_units)
@@ -149,6 +127,30 @@ def gather(
     peak = fused.max(initial=0.0)
     fused = fused / peak if peak else fused
     return Candidates(units, lexical_scores[units], cosine, fused, by_model, near.over(units))
+
+
+def _damped(
+    units: NDArray[np.int64], ranked: NDArray[np.int64], rank: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """(c,) `K` + rank of each of ascending `units`; infinite where the ranking does not hold it."""
+    damped = np.full(len(units), np.inf, np.float32)
+    damped[np.searchsorted(units, ranked)] = K + rank
+    return damped
+
+
+def _fuse(
+    lexical: NDArray[np.float32],
+    dense: NDArray[np.float32],
+    refined: NDArray[np.float32],
+    dense_share: float,
+    model_share: float,
+) -> NDArray[np.float32]:
+    """(c,) sums of reciprocal damped ranks; `model_share` of the dense share is the better encoders'."""
+    of_dense, of_model = np.float32(dense_share), np.float32(model_share)
+    fused: NDArray[np.float32] = (
+        of_dense * (1 - of_model) / dense + of_dense * of_model / refined + (1 - of_dense) / lexical
+    )
+    return fused
 
 
 def _shares(
