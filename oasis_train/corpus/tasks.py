@@ -69,24 +69,16 @@ class TaskLayout:
         """The task that the file at `path` states, or nothing."""
         return self._task(self.statement.fullmatch(path)) if self.statement else ""
 
-    def name_of(self, path: str) -> str:
-        """The task's name as the path writes it, where it has words; else nothing.
-
-        >>> TaskLayout("a/b", "kata", re.compile(r"(?P<task>[^/]+)/main.py")).name_of("Two-Sums/main.py")
-        'Two-Sums'
-        """
-        found = self.path.fullmatch(path)
-        name = found.groupdict().get("task") or "" if found else ""
-        return name if sum(word.isalpha() for word in split_identifier(name)) > 1 else ""
-
     def definitions(self, path: str, data: bytes, max_characters: int) -> list[Definition]:
         """Solutions and statements of a file; raises FileError as `solution_of_file` does."""
         if task := self.stated_by(path):
             return _statement(path, _TITLE.sub("", data.decode("utf-8", "replace")), task)
+        found = self.path.fullmatch(path)
+        if found is None:
+            return []
         if self.regions:
-            return _solutions_in(path, data, self.space, max_characters) if self.path.fullmatch(path) else []
-        task = self.task_of(path)
-        return solution_of_file(path, data, task, max_characters, self.name_of(path)) if task else []
+            return _solutions_in(path, data, self.space, max_characters)
+        return solution_of_file(path, data, self._task(found), max_characters, _name_in(found))
 
     def _task(self, found: re.Match[str] | None) -> str:
         if found is None:
@@ -155,6 +147,16 @@ def _solutions_in(path: str, data: bytes, space: str, max_characters: int) -> li
             found += solution_of_file(path, inside, _task_named(space, name), max_characters, name)[:1]
             begun = None
     return found
+
+
+def _name_in(found: re.Match[str]) -> str:
+    """The task's name as the path writes it, where it has words; else nothing.
+
+    >>> _name_in(re.match(r"(?P<task>[^/]+)/main.py", "Two-Sums/main.py"))
+    'Two-Sums'
+    """
+    name = found.groupdict().get("task") or ""
+    return name if sum(word.isalpha() for word in split_identifier(name)) > 1 else ""
 
 
 def _task_named(space: str, *parts: str) -> str:

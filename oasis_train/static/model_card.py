@@ -20,7 +20,7 @@ def model_card(
         f"- **{stage}**: {', '.join(_plain_facts(manifest['facts']))} (key `{manifest['key'][:12]}`)\n"
         for stage, manifest in stages.items()
     )
-    hidden = facts["settings"].get("hidden", 0)
+    hidden = facts["settings"]["hidden"]
     layer = f", behind which each role has a layer of {hidden}" if hidden else ""
     losses = " ".join(f"{loss:.3f}" for loss in facts["losses"])
     return f"""---
