@@ -16,11 +16,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+from oasis_search.encoder.endpoint.options import read_key
 from oasis_search.encoder.endpoint.rate import RateLimits
 from oasis_search.encoder.endpoint.retry import Clock, backoff_s
 from oasis_train.chat.budget import ChatBudget
 from oasis_train.chat.cache import ChatCache
-from oasis_train.chat.config import ChatConfig, read_key
+from oasis_train.chat.config import ChatConfig
 from oasis_train.chat.errors import CacheMissError, ChatError, PromptTooLongError
 from oasis_train.chat.request import TOO_LONG, Answer, ChatRequest, parse_answer
 from oasis_train.chat.transport import ChatTransport
@@ -55,7 +56,7 @@ class ChatClient:
         self._purpose = purpose
         self._clock = clock or Clock()
         self._draw = draw
-        self._key = "" if config.offline else read_key(config)
+        self._key = "" if config.offline else read_key(config.key_variable)
         self._cache = ChatCache(config.cache or cache)
         self._limits = RateLimits(config.requests_per_minute, config.tokens_per_minute, self._clock)
         self._budget = ChatBudget(config, purpose, self._cache.spending(purpose, config.model))

@@ -4,8 +4,6 @@ There is no default URL: nothing leaves the machine unless one is given. The API
 configuration names the environment variable that holds it, so that it is in no recipe, log or manifest.
 """
 
-import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,14 +115,3 @@ class ChatConfig:
     def cost(self, prompt_tokens: float, answer_tokens: float) -> float:
         """In the currency of the prices."""
         return (prompt_tokens * self.prompt_price + answer_tokens * self.answer_price) / 1e6
-
-
-def read_key(config: ChatConfig, environment: Mapping[str, str] = os.environ) -> str:
-    """The API key, or "" when none is named or set; raises RecipeError when it cannot be sent in a header."""
-    key = environment.get(config.key_variable, "").strip() if config.key_variable else ""
-    if not all("!" <= character <= "~" for character in key):
-        raise RecipeError(
-            f"The environment variable {config.key_variable} holds spaces, line breaks or characters that "
-            "no API key has. Set it to the key alone."
-        )
-    return key

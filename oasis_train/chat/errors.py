@@ -9,7 +9,14 @@ ReplyError
 
 import re
 
-from oasis_search.encoder.endpoint.errors import MESSAGE_CHARS, TRANSIENT_STATUS, mask, quote_server
+from oasis_search.encoder.endpoint.errors import (
+    MESSAGE_CHARS,
+    TRANSIENT_STATUS,
+    RequestError,
+    mask,
+    quote_server,
+)
+from oasis_search.encoder.endpoint.failures import Failure, LostConnection, Refusal, TimedOut
 from oasis_train.chat.config import ChatConfig
 from oasis_train.errors import ReplyError
 
@@ -21,24 +28,8 @@ _TOO_LONG = re.compile(
 _QUOTA = re.compile(r"insufficient_quota|exceeded your current quota|billing", re.IGNORECASE)
 
 
-class ChatError(ReplyError):
+class ChatError(RequestError, ReplyError):
     """A server gave no usable answer."""
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        is_transient: bool = False,
-        retry_after_s: float | None = None,
-        may_have_cost: bool = False,
-    ) -> None:
-        super().__init__(message)
-        self.is_transient = is_transient
-        """Whether the same request may succeed later."""
-        self.retry_after_s = retry_after_s
-        """Seconds the server asked to wait, if it did."""
-        self.may_have_cost = may_have_cost
-        """Whether the server may have charged for an answer that never arrived."""
 
 
 class PromptTooLongError(ChatError):
@@ -53,10 +44,35 @@ class CacheMissError(ReplyError):
     """An answer that is not recorded was asked for offline."""
 
 
-def explain_status(
-    config: ChatConfig, status: int, body: str, *, key: str, retry_after_s: float | None
-) -> ChatError:
-    """The error for an answer that is not 200; `key` is masked wherever the server repeats it."""
+def explain(config: ChatConfig, failure: Failure, *, key: str) -> ChatError:
+    """The error for a request without an answer; `key` is masked wherever the server repeats it."""
+    match failure:
+        case Refusal():
+            return _explain_refusal(config, failure, key)
+        case LostConnection():
+            return _explain_lost_connection(config, failure, key)
+        case TimedOut():
+            return ChatError(
+                f"{config.url} did not answer within {config.timeout_s:g} s. Lower concurrency or "
+                "max_tokens, or raise timeout_s.",
+                is_transient=True,
+                may_have_cost=True,
+            )
+
+
+def explain_body(config: ChatConfig, body: bytes, lack: str) -> ChatError:
+    """The error for an answer of status 200 that is no chat completion."""
+    said = quote_server(body[:100_000].decode("utf-8", "replace"))[:120]
+    return ChatError(
+        f'{config.url} answered something with {lack}: "{said}". Check that the url ends in /v1 and that no '
+        "proxy or login page stands in between.",
+        is_transient=True,
+        may_have_cost=True,
+    )
+
+
+def _explain_refusal(config: ChatConfig, refusal: Refusal, key: str) -> ChatError:
+    status, body = refusal.status, refusal.body
     said = mask(quote_server(body), key)
     answer = f'{config.url} answered {status}: "{said}".' if said else f"{config.url} answered {status}."
     if 300 <= status < 400:
@@ -75,36 +91,14 @@ def explain_status(
         return ChatError(f"{answer} The account has no credit left; top it up. Answers so far are kept.")
     if status in TRANSIENT_STATUS:
         remedy = "Lower concurrency or requests_per_minute." if status == 429 else "Look at the server's log."
-        return ChatError(f"{answer} {remedy}", is_transient=True, retry_after_s=retry_after_s)
+        return ChatError(f"{answer} {remedy}", is_transient=True, retry_after_s=refusal.retry_after_s)
     return ChatError(f"{answer} Check the model and its parameters (length_parameter, temperature, seed).")
 
 
-def explain_timeout(config: ChatConfig) -> ChatError:
-    """The error for an answer that was not complete in time."""
-    return ChatError(
-        f"{config.url} did not answer within {config.timeout_s:g} s. Lower concurrency or max_tokens, or "
-        "raise timeout_s.",
-        is_transient=True,
-        may_have_cost=True,
-    )
-
-
-def explain_lost_connection(config: ChatConfig, reason: str, *, key: str, was_connected: bool) -> ChatError:
-    """The error for a connection that could not be made, or broke."""
-    said = mask(" ".join(reason.split())[:MESSAGE_CHARS], key)
-    if was_connected:
+def _explain_lost_connection(config: ChatConfig, lost: LostConnection, key: str) -> ChatError:
+    said = mask(" ".join(lost.reason.split())[:MESSAGE_CHARS], key)
+    if lost.was_connected:
         message = f"{config.url} broke off in the middle of an answer ({said}). Look at the server's log."
     else:
         message = f"{config.url} cannot be reached ({said}). Start the server, or correct the url."
-    return ChatError(message, is_transient=True, may_have_cost=was_connected)
-
-
-def explain_body(config: ChatConfig, body: bytes, lack: str) -> ChatError:
-    """The error for an answer of status 200 that is no chat completion."""
-    said = quote_server(body[:100_000].decode("utf-8", "replace"))[:120]
-    return ChatError(
-        f'{config.url} answered something with {lack}: "{said}". Check that the url ends in /v1 and that no '
-        "proxy or login page stands in between.",
-        is_transient=True,
-        may_have_cost=True,
-    )
+    return ChatError(message, is_transient=True, may_have_cost=lost.was_connected)

@@ -5,10 +5,14 @@ The openai package would add facts about the machine and whatever OPENAI_* varia
 host but the configured one; proxies of the environment are used, except for this machine itself.
 """
 
-from collections.abc import MutableMapping
+import asyncio
+import time
+from collections.abc import Awaitable, MutableMapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+from oasis_search.encoder.endpoint.failures import Failure, LostConnection, Refusal, TimedOut
 from oasis_search.encoder.endpoint.options import is_loopback, parse_url
+from oasis_search.encoder.endpoint.retry import retry_after_s
 from oasis_search.version import __version__
 
 if TYPE_CHECKING:
@@ -30,6 +34,11 @@ class _Request(Protocol):
     def headers(self) -> MutableMapping[str, str]: ...
     @property
     def extensions(self) -> MutableMapping[str, Any]: ...
+
+
+class _RawAnswer(Protocol):
+    @property
+    def content(self) -> bytes: ...
 
 
 class _Response(Protocol):
@@ -64,9 +73,23 @@ def connect(url: str, key: str, timeout_s: float) -> "openai.AsyncOpenAI":
     )
 
 
-def is_connected(cause: BaseException) -> bool:
-    """Whether a connection that failed for this `cause` had been made, so that the server may have worked."""
-    return type(cause).__name__ not in _NOT_CONNECTED
+async def exchange(request: Awaitable[_RawAnswer], timeout_s: float, key: str) -> bytes | Failure:
+    """The body of the answer, the key masked, or why there is none within `timeout_s` in all."""
+    import openai
+
+    try:
+        async with asyncio.timeout(timeout_s):
+            content = (await request).content
+            return content.replace(key.encode(), b"***") if key else content
+    except (TimeoutError, openai.APITimeoutError):
+        return TimedOut()
+    except openai.APIStatusError as error:
+        response = error.response
+        wait_s = retry_after_s(response.headers, time.time())
+        return Refusal(response.status_code, response.text, response.headers.get("location", ""), wait_s)
+    except openai.APIConnectionError as error:
+        cause = error.__cause__ or error
+        return LostConnection(str(cause) or type(cause).__name__, type(cause).__name__ not in _NOT_CONNECTED)
 
 
 async def _restore_headers(response: _Response) -> None:

@@ -104,7 +104,7 @@ def connect_endpoint(
     its numbers differ a little from run to run; without it every start may get another fingerprint. Raises
     SettingError for an unusable key, EndpointError for an endpoint that gives no usable vectors.
     """
-    client = EndpointClient(options, read_key(options))
+    client = EndpointClient(options, read_key(options.key_variable))
     loop = LoopThread("oasis-endpoint")
     session = EndpointSession(client, options, clock or Clock(), draw)
 

@@ -1,7 +1,8 @@
 """What went wrong at an endpoint, in sentences: from HTTP answers and lost connections to errors.
 
-EndpointError
-└── InputTooLargeError   the server would take a shorter text, or fewer texts at once
+RequestError
+└── EndpointError
+    └── InputTooLargeError   the server would take a shorter text, or fewer texts at once
 
 Knows nothing of any HTTP library. An error that may pass by itself is marked transient, so that a caller can
 go on with its last good tier and try again later; any other needs a person.
@@ -12,8 +13,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from oasis_search.encoder.endpoint.failures import Failure, LostConnection, Refusal, TimedOut
 from oasis_search.encoder.endpoint.options import EndpointOptions
-from oasis_search.errors import EncoderError
+from oasis_search.errors import EncoderError, OasisError
 
 TRANSIENT_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 """Answers after which the same request may succeed: overload, start-up, a proxy without its server."""
@@ -34,8 +36,8 @@ _COUNT = re.compile(r"> maximum allowed batch size|array too long|too many|numbe
 _QUOTA = re.compile(r"insufficient_quota|exceeded your current quota|billing", re.IGNORECASE)
 
 
-class EndpointError(EncoderError):
-    """An endpoint gave no usable vectors; the message names the URL and the remedy."""
+class RequestError(OasisError):
+    """A request to a server gave no usable answer; the message names the URL and the remedy."""
 
     def __init__(
         self,
@@ -54,6 +56,10 @@ class EndpointError(EncoderError):
         """Whether the server may have computed, and charged for, an answer that never arrived."""
 
 
+class EndpointError(RequestError, EncoderError):
+    """An endpoint gave no usable vectors."""
+
+
 class InputTooLargeError(EndpointError):
     """The server would take a shorter text, or fewer texts at once."""
 
@@ -65,81 +71,20 @@ class InputTooLargeError(EndpointError):
         """Whether the server minds the number of texts rather than their size."""
 
 
-def explain_status(
-    options: EndpointOptions,
-    status: int,
-    body: str,
-    *,
-    key: str,
-    location: str = "",
-    retry_after_s: float | None = None,
-) -> EndpointError:
-    """The error for an answer that is not 200; `key` is masked wherever the server repeats it."""
-    said = mask(quote_server(body), key)
-    answer = f'{options.url} answered {status}: "{said}".' if said else f"{options.url} answered {status}."
-    if 300 <= status < 400:
-        return EndpointError(
-            f"{options.url} redirects to {mask(location, key) or 'nowhere'}. Text and key are sent to no "
-            "place that was not configured; set the url to the right one."
-        )
-    if status == 401:
-        return EndpointError(f"{answer} {_key_remedy(options, key)}")
-    if status == 403:
-        return EndpointError(
-            f"{answer} The key in {options.key_variable or 'key_variable'} has no right to model "
-            f"{options.model!r}, or the network refuses this address."
-        )
-    if status in (404, 405):
-        return EndpointError(f"{answer} {_path_remedy(options, said)}")
-    if status == 413 or (status in (400, 422) and _SIZE.search(body)):
-        return InputTooLargeError(
-            f"{answer} Lower max_chars or batch, or let the server take longer input.",
-            keep=part_to_keep(said),
-            counts_texts=_COUNT.search(body) is not None,
-        )
-    if status == 500 and _SIZE_AT_500.search(body):
-        return InputTooLargeError(
-            f"{answer} Lower max_chars, or start the server with larger batches (llama.cpp: -b and -ub).",
-            keep=part_to_keep(said),
-        )
-    if status == 429 and _QUOTA.search(body):
-        return EndpointError(f"{answer} The account has no credit left; top it up or choose another model.")
-    if status in TRANSIENT_STATUS:
-        remedy = "Lower requests_per_minute or concurrency." if status == 429 else "Look at the server's log."
-        return EndpointError(f"{answer} {remedy}", is_transient=True, retry_after_s=retry_after_s)
-    return EndpointError(f"{answer} Check the model, its dimensions and how the server was started.")
-
-
-def explain_timeout(options: EndpointOptions) -> EndpointError:
-    """The error for an answer that was not complete in time."""
-    return EndpointError(
-        f"{options.url} did not answer within {options.timeout_s:g} s. It may still be loading "
-        f"{options.model!r}; else lower batch or concurrency, or raise timeout_s.",
-        is_transient=True,
-        may_have_cost=True,
-    )
-
-
-def explain_lost_connection(
-    options: EndpointOptions, reason: str, *, key: str, was_connected: bool
-) -> EndpointError:
-    """The error for a connection that could not be made, or broke."""
-    said = mask(" ".join(reason.split())[:MESSAGE_CHARS], key)
-    if "CERTIFICATE_VERIFY_FAILED" in said:
-        return EndpointError(
-            f"{options.url} shows a certificate that cannot be trusted ({said}). Name its authority's file "
-            "in the environment variable SSL_CERT_FILE."
-        )
-    if was_connected:
-        return EndpointError(
-            f"{options.url} broke off in the middle of an answer ({said}). Look at the server's log.",
-            is_transient=True,
-            may_have_cost=True,
-        )
-    return EndpointError(
-        f"{options.url} cannot be reached ({said}). Start the server, or correct the url or the proxy.",
-        is_transient=True,
-    )
+def explain(options: EndpointOptions, failure: Failure, *, key: str) -> EndpointError:
+    """The error for a request without an answer; `key` is masked wherever the server repeats it."""
+    match failure:
+        case Refusal():
+            return _explain_refusal(options, failure, key)
+        case LostConnection():
+            return _explain_lost_connection(options, failure, key)
+        case TimedOut():
+            return EndpointError(
+                f"{options.url} did not answer within {options.timeout_s:g} s. It may still be loading "
+                f"{options.model!r}; else lower batch or concurrency, or raise timeout_s.",
+                is_transient=True,
+                may_have_cost=True,
+            )
 
 
 def explain_dim(options: EndpointOptions, dim: int, expected: int) -> EndpointError:
@@ -197,6 +142,62 @@ def part_to_keep(message: str) -> float:
     if len(set(counts)) < 2:
         return KEEP
     return min(max(0.95 * min(counts) / max(counts), 0.1), 0.9)
+
+
+def _explain_refusal(options: EndpointOptions, refusal: Refusal, key: str) -> EndpointError:
+    status, body = refusal.status, refusal.body
+    said = mask(quote_server(body), key)
+    answer = f'{options.url} answered {status}: "{said}".' if said else f"{options.url} answered {status}."
+    if 300 <= status < 400:
+        return EndpointError(
+            f"{options.url} redirects to {mask(refusal.location, key) or 'nowhere'}. Text and key are sent "
+            "to no place that was not configured; set the url to the right one."
+        )
+    if status == 401:
+        return EndpointError(f"{answer} {_key_remedy(options, key)}")
+    if status == 403:
+        return EndpointError(
+            f"{answer} The key in {options.key_variable or 'key_variable'} has no right to model "
+            f"{options.model!r}, or the network refuses this address."
+        )
+    if status in (404, 405):
+        return EndpointError(f"{answer} {_path_remedy(options, said)}")
+    if status == 413 or (status in (400, 422) and _SIZE.search(body)):
+        return InputTooLargeError(
+            f"{answer} Lower max_chars or batch, or let the server take longer input.",
+            keep=part_to_keep(said),
+            counts_texts=_COUNT.search(body) is not None,
+        )
+    if status == 500 and _SIZE_AT_500.search(body):
+        return InputTooLargeError(
+            f"{answer} Lower max_chars, or start the server with larger batches (llama.cpp: -b and -ub).",
+            keep=part_to_keep(said),
+        )
+    if status == 429 and _QUOTA.search(body):
+        return EndpointError(f"{answer} The account has no credit left; top it up or choose another model.")
+    if status in TRANSIENT_STATUS:
+        remedy = "Lower requests_per_minute or concurrency." if status == 429 else "Look at the server's log."
+        return EndpointError(f"{answer} {remedy}", is_transient=True, retry_after_s=refusal.retry_after_s)
+    return EndpointError(f"{answer} Check the model, its dimensions and how the server was started.")
+
+
+def _explain_lost_connection(options: EndpointOptions, lost: LostConnection, key: str) -> EndpointError:
+    said = mask(" ".join(lost.reason.split())[:MESSAGE_CHARS], key)
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        return EndpointError(
+            f"{options.url} shows a certificate that cannot be trusted ({said}). Name its authority's file "
+            "in the environment variable SSL_CERT_FILE."
+        )
+    if lost.was_connected:
+        return EndpointError(
+            f"{options.url} broke off in the middle of an answer ({said}). Look at the server's log.",
+            is_transient=True,
+            may_have_cost=True,
+        )
+    return EndpointError(
+        f"{options.url} cannot be reached ({said}). Start the server, or correct the url or the proxy.",
+        is_transient=True,
+    )
 
 
 def _key_remedy(options: EndpointOptions, key: str) -> str:

@@ -125,15 +125,16 @@ def describe_place(url: str) -> str:
     return f"sends text to {parts.geturl()}" + (", unencrypted" if is_open else "")
 
 
-def read_key(options: EndpointOptions, environment: Mapping[str, str] = os.environ) -> str:
-    """The API key, or "" when none is named or set: only the server knows whether it needs one.
+def read_key(variable: str, environment: Mapping[str, str] = os.environ) -> str:
+    """The API key in the environment's `variable`, or "" when none is named or set.
 
-    Raises SettingError when the value cannot be sent in a header; the message does not hold the value.
+    Only the server knows whether it needs one. Raises SettingError when the value cannot be sent in a header;
+    the message does not hold the value.
     """
-    key = environment.get(options.key_variable, "").strip() if options.key_variable else ""
+    key = environment.get(variable, "").strip() if variable else ""
     if not all("!" <= character <= "~" for character in key):
         raise SettingError(
-            f"The environment variable {options.key_variable} holds spaces, line breaks or characters that "
+            f"The environment variable {variable} holds spaces, line breaks or characters that "
             "no API key has. Set it to the key alone."
         )
     return key

@@ -5,12 +5,11 @@ import pytest
 from oasis_search.encoder.endpoint.errors import (
     EndpointError,
     InputTooLargeError,
-    explain_lost_connection,
-    explain_status,
-    explain_timeout,
+    explain,
     part_to_keep,
     quote_server,
 )
+from oasis_search.encoder.endpoint.failures import LostConnection, Refusal, TimedOut
 from oasis_search.encoder.endpoint.options import EndpointOptions
 
 URL = "http://127.0.0.1:8080/v1"
@@ -47,10 +46,10 @@ OLLAMA_LONG = '{"error":{"message":"the input length exceeds the context length"
 NGINX_LARGE = "<html>\r\n<head><title>413 Request Entity Too Large</title></head></html>"
 
 
-def explain(
+def refused(
     status: int, body: str = "", *, key: str = "", options: EndpointOptions = OPTIONS
 ) -> EndpointError:
-    return explain_status(options, status, body, key=key)
+    return explain(options, Refusal(status, body), key=key)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +66,7 @@ def explain(
     ],
 )
 def test_too_long_input_is_known_in_the_words_of_each_server(status: int, body: str) -> None:
-    error = explain(status, body)
+    error = refused(status, body)
     assert isinstance(error, InputTooLargeError)
     assert not error.counts_texts
     assert not error.is_transient
@@ -75,7 +74,7 @@ def test_too_long_input_is_known_in_the_words_of_each_server(status: int, body: 
 
 @pytest.mark.parametrize(("status", "body"), [(400, OPENAI_MANY), (413, TEI_MANY), (422, TEI_MANY)])
 def test_too_many_inputs_are_told_from_too_long_ones(status: int, body: str) -> None:
-    error = explain(status, body)
+    error = refused(status, body)
     assert isinstance(error, InputTooLargeError)
     assert error.counts_texts
 
@@ -100,7 +99,7 @@ def test_text_is_shortened_as_far_as_the_server_says(message: str, keep: float) 
 
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 529])
 def test_overload_may_pass(status: int) -> None:
-    error = explain_status(OPTIONS, status, "", key="", retry_after_s=3.0)
+    error = explain(OPTIONS, Refusal(status, "", retry_after_s=3.0), key="")
     assert error.is_transient
     assert error.retry_after_s == 3
     assert f"{URL} answered {status}" in str(error)
@@ -108,7 +107,7 @@ def test_overload_may_pass(status: int) -> None:
 
 @pytest.mark.parametrize("status", [301, 307, 400, 401, 403, 404, 405, 422, 501, 505])
 def test_mistakes_do_not_pass_by_themselves(status: int) -> None:
-    error = explain(status)
+    error = refused(status)
     assert type(error) is EndpointError
     assert not error.is_transient
     assert URL in str(error)
@@ -116,7 +115,7 @@ def test_mistakes_do_not_pass_by_themselves(status: int) -> None:
 
 def test_empty_account_does_not_pass_by_itself() -> None:
     body = '{"error": {"message": "You exceeded your current quota", "code": "insufficient_quota"}}'
-    error = explain(429, body)
+    error = refused(429, body)
     assert not error.is_transient
     assert "no credit" in str(error)
 
@@ -132,7 +131,7 @@ def test_empty_account_does_not_pass_by_itself() -> None:
 def test_missing_key_and_wrong_key_have_other_remedies(
     options: EndpointOptions, key: str, remedy: str
 ) -> None:
-    assert remedy in str(explain(401, key=key, options=options))
+    assert remedy in str(refused(401, key=key, options=options))
 
 
 @pytest.mark.parametrize(
@@ -149,7 +148,7 @@ def test_missing_key_and_wrong_key_have_other_remedies(
     ],
 )
 def test_wrong_path_and_unknown_model_have_other_remedies(url: str, body: str, remedy: str) -> None:
-    assert remedy in str(explain(404, body, options=EndpointOptions(url, "some-model")))
+    assert remedy in str(refused(404, body, options=EndpointOptions(url, "some-model")))
 
 
 @pytest.mark.parametrize(
@@ -166,19 +165,19 @@ def test_wrong_path_and_unknown_model_have_other_remedies(url: str, body: str, r
     ],
 )
 def test_server_is_quoted_without_its_wrapping(body: str, quoted: str) -> None:
-    assert quoted in str(explain(502, body))
+    assert quoted in str(refused(502, body))
 
 
 def test_long_words_of_a_server_are_cut() -> None:
-    assert len(str(explain(400, "x" * 100_000))) < 600
+    assert len(str(refused(400, "x" * 100_000))) < 600
 
 
 def test_key_is_masked_wherever_it_is_repeated() -> None:
     errors = [
-        explain_status(OPTIONS, 401, "bad key sk-secret", key="sk-secret"),
-        explain_status(OPTIONS, 307, "", key="sk-secret", location="https://other/?key=sk-secret"),
-        explain_lost_connection(OPTIONS, "header sk-secret", key="sk-secret", was_connected=False),
-        explain_lost_connection(OPTIONS, "header sk-secret", key="sk-secret", was_connected=True),
+        explain(OPTIONS, Refusal(401, "bad key sk-secret"), key="sk-secret"),
+        explain(OPTIONS, Refusal(307, "", "https://other/?key=sk-secret"), key="sk-secret"),
+        explain(OPTIONS, LostConnection("header sk-secret", was_connected=False), key="sk-secret"),
+        explain(OPTIONS, LostConnection("header sk-secret", was_connected=True), key="sk-secret"),
     ]
     for error in errors:
         assert "sk-secret" not in str(error)
@@ -186,14 +185,14 @@ def test_key_is_masked_wherever_it_is_repeated() -> None:
 
 
 def test_only_answers_that_may_have_been_computed_may_have_cost() -> None:
-    assert explain_timeout(OPTIONS).may_have_cost
-    assert explain_lost_connection(OPTIONS, "", key="", was_connected=True).may_have_cost
-    assert not explain_lost_connection(OPTIONS, "", key="", was_connected=False).may_have_cost
-    assert not explain(503).may_have_cost
+    assert explain(OPTIONS, TimedOut(), key="").may_have_cost
+    assert explain(OPTIONS, LostConnection("", was_connected=True), key="").may_have_cost
+    assert not explain(OPTIONS, LostConnection("", was_connected=False), key="").may_have_cost
+    assert not refused(503).may_have_cost
 
 
 def test_untrusted_certificate_does_not_pass_by_itself() -> None:
     reason = "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate"
-    error = explain_lost_connection(OPTIONS, reason, key="", was_connected=False)
+    error = explain(OPTIONS, LostConnection(reason, was_connected=False), key="")
     assert not error.is_transient
     assert "SSL_CERT_FILE" in str(error)

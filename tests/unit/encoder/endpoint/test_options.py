@@ -86,15 +86,15 @@ def test_place_says_where_bytes_go_and_whether_others_can_read_them(url: str, pl
 
 def test_key_comes_from_the_named_variable_only() -> None:
     environment = {"OPENAI_API_KEY": "sk-other", "MY_KEY": " sk-mine\n"}
-    assert read_key(EndpointOptions(URL, "m", "MY_KEY"), environment) == "sk-mine"
-    assert read_key(EndpointOptions(URL, "m"), environment) == ""
-    assert read_key(EndpointOptions(URL, "m", "UNSET"), environment) == ""
+    assert read_key("MY_KEY", environment) == "sk-mine"
+    assert read_key(EndpointOptions(URL, "m").key_variable, environment) == ""
+    assert read_key("UNSET", environment) == ""
 
 
 @pytest.mark.parametrize("key", ["sk two", "sk-1\nsk-2", "sk-€", "sk-\0"])
 def test_key_that_no_header_can_hold_is_refused_without_repeating_it(key: str) -> None:
     with pytest.raises(SettingError, match="MY_KEY") as error:
-        read_key(EndpointOptions(URL, "m", "MY_KEY"), {"MY_KEY": key})
+        read_key("MY_KEY", {"MY_KEY": key})
     assert "sk-" not in str(error.value)
 
 
