@@ -4,7 +4,6 @@ The JSON file is written last, so a repository is finished exactly when it has o
 """
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from oasis_train.corpus.extract import Extract
 from oasis_train.corpus.sources import Repository
 from oasis_train.data import Function, read_rows, write_rows
+from oasis_train.data.files import whole_file
 from oasis_train.errors import CorpusError
 
 MAX_PROBLEMS = 100
@@ -85,17 +85,8 @@ class RawFolder:
 
 def write_json(path: Path, facts: dict[str, Any]) -> None:
     """Write a JSON file that appears whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(facts, indent=1) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        raise CorpusError(
-            f"{path} cannot be written ({error}). Make room there; finished work is kept."
-        ) from error
+    with whole_file(path) as part:
+        part.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> dict[str, Any]:

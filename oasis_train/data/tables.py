@@ -4,7 +4,6 @@ Every file appears whole under its name or not at all. Reading streams; nothing 
 `datasets.load_dataset("parquet", data_files=...)` reads the same files, as does every other Parquet tool.
 """
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple, fields
 from itertools import islice
@@ -15,6 +14,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar, get_args, get_orig
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from oasis_train.data.files import whole_file
 from oasis_train.errors import DataError
 
 ROWS_AT_A_TIME = 2_000
@@ -34,24 +34,12 @@ def write_rows(path: Path, rows: Iterable[R], row_type: type[R]) -> int:
     """Write `rows` to the Parquet file `path`, which appears when all are written; returns their number."""
     schema = arrow_schema(row_type)
     names = schema.names
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
     count, source = 0, iter(rows)
-    try:
-        with pq.ParquetWriter(part, schema, compression="zstd") as writer:
-            while group := [astuple(row) for row in islice(source, ROWS_AT_A_TIME)]:
-                columns = dict(zip(names, map(list, zip(*group, strict=True)), strict=True))
-                writer.write_table(pa.table(columns, schema=schema))
-                count += len(group)
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be written ({error}). Make room there; finished work is kept."
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(path) as part, pq.ParquetWriter(part, schema, compression="zstd") as writer:
+        while group := [astuple(row) for row in islice(source, ROWS_AT_A_TIME)]:
+            columns = dict(zip(names, map(list, zip(*group, strict=True)), strict=True))
+            writer.write_table(pa.table(columns, schema=schema))
+            count += len(group)
     return count
 
 

@@ -19,7 +19,8 @@ from oasis_search.encoder.content_hash import content_hash
 from oasis_search.encoder.endpoint.options import EndpointOptions
 from oasis_search.encoder.hub import locate
 from oasis_search.errors import EncoderError
-from oasis_train.errors import DataError, RecipeError, ReplyError
+from oasis_train.data.files import whole_file
+from oasis_train.errors import RecipeError, ReplyError
 
 ENDPOINT = "endpoint"
 
@@ -138,14 +139,9 @@ def encode_texts(encoder: Encoder, texts: Sequence[Text], role: Role, folder: Pa
     for start in range(0, len(texts), BLOCK_TEXTS):
         path = folder / f"{prefix}-{start // BLOCK_TEXTS:05d}.npy"
         if not path.is_file():
-            part = path.with_suffix(".part")
             vectors = _encode_block(encoder, texts[start : start + BLOCK_TEXTS], role)
-            try:
-                with part.open("wb") as file:
-                    np.save(file, vectors)
-                part.replace(path)
-            except OSError as error:
-                raise DataError(f"{path} cannot be written ({error}). Make room; run it again.") from error
+            with whole_file(path) as part, part.open("wb") as file:
+                np.save(file, vectors)
         blocks.append(np.load(path, mmap_mode="r"))
     return Vectors(blocks)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from oasis_train.data.files import whole_file
 from oasis_train.errors import DataError
 
 MIN_SEPARATION = 2.0
@@ -145,7 +146,8 @@ def crossing_between(low: Gaussian, high: Gaussian) -> float | None:
 
 def save_fit(fit: ThresholdFit, path: Path) -> None:
     """Write the fit as JSON."""
-    _write(path, (json.dumps(asdict(fit), indent=1) + "\n").encode())
+    with whole_file(path) as part:
+        part.write_text(json.dumps(asdict(fit), indent=1) + "\n", encoding="utf-8")
 
 
 def load_fit(path: Path) -> ThresholdFit:
@@ -157,8 +159,6 @@ def load_fit(path: Path) -> ThresholdFit:
 
 def plot_fit(fit: ThresholdFit, similarities: NDArray[np.float64], path: Path) -> None:
     """Draw histogram, components and s* into a PNG file."""
-    from io import BytesIO
-
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -176,9 +176,8 @@ def plot_fit(fit: ThresholdFit, similarities: NDArray[np.float64], path: Path) -
     axes.axvline(fit.threshold, color="black", linestyle="--", label=f"s* = {fit.threshold:.3f} ({kind})")
     axes.set(xlabel="similarity of the teacher", ylabel="density", xlim=(0, 1))
     axes.legend()
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    _write(path, buffer.getvalue())
+    with whole_file(path) as part:
+        figure.savefig(part, format="png", metadata={"Software": None})
 
 
 def _fit_mixture(sample: NDArray[np.float64], seed: int) -> tuple[tuple[Gaussian, Gaussian], float, float]:
@@ -201,12 +200,3 @@ def _fit_mixture(sample: NDArray[np.float64], seed: int) -> tuple[tuple[Gaussian
         key=lambda component: component.mean,
     )
     return (low, high), float(one.bic(column)), float(two.bic(column))
-
-
-def _write(path: Path, data: bytes) -> None:
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError as error:
-        raise DataError(f"{path} cannot be written ({error}). Make room; run it again.") from error

@@ -12,7 +12,7 @@ from string import Template
 from typing import Any
 
 from oasis_search.errors import OasisError
-from oasis_train.errors import DataError
+from oasis_train.data.files import whole_file
 from oasis_train.evaluation.evaluate import SuiteResult
 from oasis_train.evaluation.published import load_published
 from oasis_train.evaluation.suites import load_suite
@@ -43,15 +43,8 @@ def write_report(run: Path, out: Path, *, suite: Path | None = None) -> Path:
         body.append(f'<section id="missing"><h2>Not in this report</h2><ul>{rows}</ul></section>')
     template = files("oasis_train.report").joinpath("page.html").read_text(encoding="utf-8")
     page = Template(template).substitute(title=_text(found.name), lead=_lead(found), body="\n".join(body))
-    part = out.with_name(f".{out.name}.part")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(out) as part:
         part.write_text(page, encoding="utf-8")
-        part.replace(out)
-    except OSError as error:
-        raise DataError(
-            f"{out} cannot be written ({error}). Make room there, or name another file."
-        ) from error
     return out
 
 

@@ -4,7 +4,6 @@ A run that was killed goes on after the last whole file. Deliberately knows noth
 """
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from oasis_train.data import row_id
+from oasis_train.data.files import whole_file
 from oasis_train.data.progress import Progress
 from oasis_train.errors import DataError
 from oasis_train.training.data import COUNTS_NAME, DEV_NAME, PAIR, PAIRS_NAME, token_table
@@ -70,7 +70,8 @@ def prepare_rows(
             if progress is not None:
                 progress("tokens", done, total)
     if not (folder / DEV_NAME).is_file():
-        _write_whole(folder / DEV_NAME, json.dumps(_dev_sample(sources, dev_sample, seed)).encode())
+        with whole_file(folder / DEV_NAME) as part:
+            part.write_text(json.dumps(_dev_sample(sources, dev_sample, seed)), encoding="utf-8")
     docstrings = token_table(folder, "docstrings")
     codes = token_table(folder, "codes")
     counts = _write_pairs(folder / PAIRS_NAME, sources.pairs, docstrings, codes)
@@ -80,7 +81,8 @@ def prepare_rows(
             f"({counts['dev']} of held-out repositories, {counts['empty']} empty). Build a larger corpus."
         )
     counts |= {"docstrings": len(docstrings), "functions": len(codes)}
-    _write_whole(folder / COUNTS_NAME, json.dumps(counts, sort_keys=True).encode())
+    with whole_file(folder / COUNTS_NAME) as part:
+        part.write_text(json.dumps(counts, sort_keys=True), encoding="utf-8")
 
 
 def _used_ids(pairs: Path) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
@@ -126,38 +128,27 @@ def _write_pairs(target: Path, table: Path, docstrings: TokenTable, codes: Token
     """Write the pairs of the training split that have text on both sides; returns counts."""
     counts = {"pairs": 0, "positives": 0, "dev": 0, "empty": 0}
     has_docstring, has_code = docstrings.lengths() > 0, codes.lengths() > 0
-    part = target.with_name(f".{target.name}.part")
-    try:
-        with part.open("wb") as file:
-            for path in _shards(table):
-                first = 0
-                for asked, named, is_gt, labels in _columns(
-                    path, ["docstring", "function", "is_gt", "similarity"]
-                ):
-                    similarities = np.array(labels, dtype=np.float64)
-                    _check_similarities(similarities, path, first)
-                    pairs = np.empty(len(asked), dtype=PAIR)
-                    pairs["docstring"] = _find(docstrings, asked, path, "docstring")
-                    pairs["code"] = _find(codes, named, path, "function")
-                    pairs["similarity"], pairs["is_gt"] = similarities, is_gt
-                    trained = codes.train[pairs["code"]]
-                    full = has_docstring[pairs["docstring"]] & has_code[pairs["code"]]
-                    kept = pairs[trained & full]
-                    kept.tofile(file)
-                    counts["pairs"] += len(kept)
-                    counts["positives"] += int(kept["is_gt"].sum())
-                    counts["dev"] += int((~trained).sum())
-                    counts["empty"] += int((trained & ~full).sum())
-                    first += len(asked)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(target)
-    except OSError as error:
-        raise DataError(
-            f"{target} cannot be written ({error}). Make room there; finished work is kept."
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(target) as part, part.open("wb") as file:
+        for path in _shards(table):
+            first = 0
+            for asked, named, is_gt, labels in _columns(
+                path, ["docstring", "function", "is_gt", "similarity"]
+            ):
+                similarities = np.array(labels, dtype=np.float64)
+                _check_similarities(similarities, path, first)
+                pairs = np.empty(len(asked), dtype=PAIR)
+                pairs["docstring"] = _find(docstrings, asked, path, "docstring")
+                pairs["code"] = _find(codes, named, path, "function")
+                pairs["similarity"], pairs["is_gt"] = similarities, is_gt
+                trained = codes.train[pairs["code"]]
+                full = has_docstring[pairs["docstring"]] & has_code[pairs["code"]]
+                kept = pairs[trained & full]
+                kept.tofile(file)
+                counts["pairs"] += len(kept)
+                counts["positives"] += int(kept["is_gt"].sum())
+                counts["dev"] += int((~trained).sum())
+                counts["empty"] += int((trained & ~full).sum())
+                first += len(asked)
     return counts
 
 
@@ -228,12 +219,3 @@ def _columns(path: Path, names: list[str]) -> Iterator[list[list[Any]]]:
                 yield [batch.column(name).to_pylist() for name in names]
     except (OSError, pa.ArrowInvalid) as error:
         raise DataError(f"{path} cannot be read ({error}). Delete it and run its stage again.") from error
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError as error:
-        raise DataError(f"{path} cannot be written ({error}). Make room there; run it again.") from error

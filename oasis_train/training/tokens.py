@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from oasis_train.data.files import whole_file
 from oasis_train.errors import DataError
 
 if TYPE_CHECKING:
@@ -69,37 +70,31 @@ def text_key(text: str) -> int:
 
 def write_tokens(path: Path, batches: Iterable[Texts], tokenizer: "Tokenizer", prompt: str) -> None:
     """Write one Arrow file, which appears when all of it is written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
     repositories: dict[str, int] = {}
-    try:
-        with pa.OSFile(str(part), "wb") as file, pa.ipc.new_stream(file, _SCHEMA) as writer:
-            for batch in batches:
-                for name in batch.repositories:
-                    if name not in repositories:
-                        repositories[name] = text_key(name)
-                encodings = tokenizer.encode_batch_fast([prompt + text for text in batch.texts])
-                keys = [text_key(text) for text in batch.texts]
-                groups = batch.groups or [""] * len(keys)
-                columns = [
-                    pa.array(batch.ids),
-                    pa.array(keys, pa.int64()),
-                    pa.array(
-                        [text_key(name) if name else key for key, name in zip(keys, groups, strict=True)],
-                        pa.int64(),
-                    ),
-                    pa.array([repositories[name] for name in batch.repositories], pa.int64()),
-                    pa.array(batch.train, pa.bool_()),
-                    _token_lists([encoding.ids for encoding in encodings]),
-                ]
-                writer.write_batch(pa.record_batch(columns, schema=_SCHEMA))
-        part.replace(path)
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be written ({error}). Make room there; finished work is kept."
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)
+    with (
+        whole_file(path) as part,
+        pa.OSFile(str(part), "wb") as file,
+        pa.ipc.new_stream(file, _SCHEMA) as writer,
+    ):
+        for batch in batches:
+            for name in batch.repositories:
+                if name not in repositories:
+                    repositories[name] = text_key(name)
+            encodings = tokenizer.encode_batch_fast([prompt + text for text in batch.texts])
+            keys = [text_key(text) for text in batch.texts]
+            groups = batch.groups or [""] * len(keys)
+            columns = [
+                pa.array(batch.ids),
+                pa.array(keys, pa.int64()),
+                pa.array(
+                    [text_key(name) if name else key for key, name in zip(keys, groups, strict=True)],
+                    pa.int64(),
+                ),
+                pa.array([repositories[name] for name in batch.repositories], pa.int64()),
+                pa.array(batch.train, pa.bool_()),
+                _token_lists([encoding.ids for encoding in encodings]),
+            ]
+            writer.write_batch(pa.record_batch(columns, schema=_SCHEMA))
 
 
 def _token_lists(lists: Sequence[Sequence[int]]) -> pa.Array:

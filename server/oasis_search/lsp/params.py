@@ -5,9 +5,8 @@ from typing import TypeGuard
 
 from oasis_search.errors import SettingError
 from oasis_search.lsp import protocol
+from oasis_search.search.names import read_kind, read_language
 from oasis_search.search.query import Filter
-from oasis_search.syntax.languages import language_by_name
-from oasis_search.syntax.units import KINDS, Kind
 
 
 def read_object(params: object, fields: frozenset[str], example: str) -> Mapping[str, object]:
@@ -22,20 +21,10 @@ def read_object(params: object, fields: frozenset[str], example: str) -> Mapping
 
 def read_filter(params: Mapping[str, object]) -> Filter:
     """`languages`, `globs`, `kinds`, `exact` and `without`."""
-    languages = _texts(params, "languages")
-    for name in languages:
-        if language_by_name(name) is None:
-            raise SettingError(f'Unknown language "{name}". "oasis search --help" lists the names.')
-    wanted: list[Kind] = []
-    for name in _texts(params, "kinds"):
-        kind = next((known for known in KINDS if known == name), None)
-        if kind is None:
-            raise SettingError(f'Unknown kind "{name}". Known are {", ".join(KINDS)}.')
-        wanted.append(kind)
     return Filter(
-        frozenset(languages),
+        frozenset(read_language(name).name for name in _texts(params, "languages")),
         tuple(_texts(params, "globs")),
-        frozenset(wanted),
+        frozenset(read_kind(name) for name in _texts(params, "kinds")),
         tuple(_texts(params, "exact")),
         tuple(_texts(params, "without")),
     )

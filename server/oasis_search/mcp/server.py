@@ -24,10 +24,10 @@ from oasis_search.mcp.answers import (
     unit_text,
 )
 from oasis_search.search.clones import Level
-from oasis_search.search.operators import named_kinds, named_languages
+from oasis_search.search.names import read_kind, read_language
 from oasis_search.search.query import Filter, Query
 from oasis_search.settings import Settings
-from oasis_search.syntax.languages import TEXT, language_by_lsp_id
+from oasis_search.syntax.languages import TEXT
 from oasis_search.version import __version__
 from oasis_search.workspace.resemblance import Pasted, Selected, SimilarRequest, selected_lines
 from oasis_search.workspace.session import Session
@@ -118,10 +118,7 @@ class Tools:
 
     def _piece(self, path: str, line: int, end_line: int, code: str, language: str) -> Pasted | Selected:
         if code:
-            known = language_by_lsp_id(language) if language else TEXT
-            if known is None:
-                raise SettingError(f'There is no language "{language}"; leave it out.')
-            return Pasted(code, known)
+            return Pasted(code, read_language(language) if language else TEXT)
         if not path or line < 1:
             raise SettingError("Give a path and a line from 1 on, or code.")
         full = (self._folder / path).resolve()
@@ -184,5 +181,7 @@ def _page(number: int, size: int, budget_tokens: int) -> Page:
 
 def _filter(languages: list[str] | None, paths: list[str] | None, kinds: list[str] | None) -> Filter:
     return Filter(
-        frozenset(named_languages(languages or ())), tuple(paths or ()), frozenset(named_kinds(kinds or ()))
+        frozenset(read_language(name).name for name in languages or ()),
+        tuple(paths or ()),
+        frozenset(read_kind(name) for name in kinds or ()),
     )

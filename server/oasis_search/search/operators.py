@@ -4,15 +4,13 @@ What they mean is what the fields of a Filter mean, so every face of the engine 
 Only these names in front of a colon are operators: `std::sort` and `error: no such file` are words as ever.
 """
 
-import difflib
 import re
-from collections.abc import Iterable
 from dataclasses import replace
 
-from oasis_search.errors import SettingError
+from oasis_search.search.names import read_kind, read_language
 from oasis_search.search.query import Filter, Query
-from oasis_search.syntax.languages import LANGUAGES, TEXT, language_by_lsp_id, language_of
-from oasis_search.syntax.units import KINDS, Kind
+from oasis_search.syntax.languages import LANGUAGES
+from oasis_search.syntax.units import KINDS
 
 _EVERY_LANGUAGE = frozenset(row.name for row in LANGUAGES)
 
@@ -47,10 +45,10 @@ def read_operators(query: Query) -> Query:
             value = match["value"].strip('"')
             match match["name"].lower():
                 case "lang" | "language":
-                    named = named_languages(value.split(","))
+                    named = {read_language(name).name for name in value.split(",")}
                     languages |= _EVERY_LANGUAGE - named if match["not"] else named
                 case "kind":
-                    chosen = named_kinds(value.lower().split(","))
+                    chosen = {read_kind(name) for name in value.split(",")}
                     kinds |= set(KINDS) - chosen if match["not"] else chosen
                 case _:
                     globs.append(f"!{value}" if match["not"] else value)
@@ -65,28 +63,3 @@ def read_operators(query: Query) -> Query:
         tuple(without),
     )
     return replace(query, text=text, filter=restriction)
-
-
-def named_languages(names: Iterable[str]) -> set[str]:
-    """Names in the language table of what people call languages; SettingError for one that is none."""
-    return {_language(name) for name in names}
-
-
-def named_kinds(names: Iterable[str]) -> set[Kind]:
-    """The kinds of these names; SettingError for one that is none."""
-    wanted = set(names)
-    if unknown := sorted(wanted - set(KINDS)):
-        raise SettingError(f'There is no kind "{unknown[0]}". Kinds are {", ".join(KINDS)}.')
-    return {kind for kind in KINDS if kind in wanted}
-
-
-def _language(name: str) -> str:
-    known = language_by_lsp_id(name)
-    if known is not None:
-        return known.name
-    by_ending = language_of(f"x.{name.lower()}")  # js, rs, c++ are endings of files
-    if by_ending is not TEXT:
-        return by_ending.name
-    close = difflib.get_close_matches(name.lower(), [row.name for row in LANGUAGES], n=3)
-    hint = f" Did you mean {' or '.join(close)}?" if close else ""
-    raise SettingError(f'There is no language "{name}".{hint}')

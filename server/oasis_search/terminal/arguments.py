@@ -1,6 +1,5 @@
 """From what was typed to values the engine takes; what cannot be honoured is a sentence in a SettingError."""
 
-import difflib
 import os
 import re
 import sys
@@ -14,9 +13,9 @@ from oasis_search.encoder.hub import ALIASES
 from oasis_search.encoder.load import ENDPOINT
 from oasis_search.errors import SettingError, WorkspaceError
 from oasis_search.preferences import preferences_path, read_preferences
+from oasis_search.search.names import read_kind, read_language
 from oasis_search.search.query import MAX_QUERY_CHARS, Filter
 from oasis_search.settings import Settings, parse_settings
-from oasis_search.syntax import KINDS, LANGUAGES, Kind, language_by_lsp_id, language_by_name
 from oasis_search.syntax.languages import TEXT
 from oasis_search.terminal.catalogue import locate_model
 from oasis_search.terminal.text import shown_path
@@ -75,8 +74,8 @@ def read_piece(typed: str, language: str) -> Pasted | Selected:
     """The piece of code that `FILE:LINE`, `FILE:LINE-LINE` or `-` (code on stdin) means."""
     if typed == "-":
         text = sys.stdin.buffer.read(MAX_PASTED_BYTES).decode(errors="replace")
-        known = language_by_name(_read_language(language)) if language else None
-        return Pasted(text, known or TEXT)
+        known = read_language(language) if language else TEXT
+        return Pasted(text, known)
     found = _PIECE.fullmatch(typed)
     if found is None:
         raise SettingError(
@@ -123,35 +122,15 @@ def read_filter(
 ) -> Filter:
     """What hits are restricted to."""
     return Filter(
-        languages=frozenset(_read_language(name) for name in languages),
+        languages=frozenset(read_language(name).name for name in languages),
         globs=tuple(_read_glob(glob) for glob in globs),
-        kinds=frozenset(_read_kind(kind) for kind in kinds),
+        kinds=frozenset(read_kind(kind) for kind in kinds),
         exact=tuple(exact),
         without=tuple(without),
     )
-
-
-def _read_language(name: str) -> str:
-    language = language_by_lsp_id(name)
-    if language is None:
-        close = difflib.get_close_matches(name.lower(), [row.name for row in LANGUAGES], n=3)
-        known = f"Did you mean {' or '.join(close)}?" if close else f"Known are {_known_languages()}."
-        raise SettingError(f"There is no language {name!r}. {known}")
-    return language.name
-
-
-def _known_languages() -> str:
-    return ", ".join(sorted(row.name for row in LANGUAGES))
 
 
 def _read_glob(glob: str) -> str:
     if not parse_patterns(os.fsencode(glob)):
         raise SettingError(f"--glob {glob!r} is not a pattern in gitignore syntax, as in 'src/**/*.py'.")
     return glob
-
-
-def _read_kind(name: str) -> Kind:
-    for kind in KINDS:
-        if kind == name.lower():
-            return kind
-    raise SettingError(f"There is no kind {name!r}. Kinds are {', '.join(KINDS)}.")

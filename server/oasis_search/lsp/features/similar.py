@@ -16,7 +16,8 @@ from oasis_search.lsp.params import (
     read_range,
     read_uri,
 )
-from oasis_search.syntax.languages import TEXT, language_by_lsp_id
+from oasis_search.search.names import read_language
+from oasis_search.syntax.languages import TEXT
 
 if TYPE_CHECKING:
     from oasis_search.lsp.server import OasisServer
@@ -62,10 +63,9 @@ def read_piece(params: Mapping[str, object], encoding: protocol.Encoding) -> "Pa
         if not isinstance(text, str):
             raise SettingError('"text" must be a text.')
         name = params.get("languageId", "")
-        language = language_by_lsp_id(name) if isinstance(name, str) else None
-        if name and language is None:
-            raise SettingError(f"{name!r} is no language that is known here; leave languageId out.")
-        return Pasted(text, language or TEXT)
+        if not isinstance(name, str):
+            raise SettingError('"languageId" must be a text.')
+        return Pasted(text, read_language(name) if name else TEXT)
     path = _path(params.get("textDocument"))
     if params.get("range") is not None:
         span = read_range(params["range"], "range")
