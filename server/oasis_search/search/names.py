@@ -1,4 +1,4 @@
-"""What people call languages and kinds: on the command line, in a question, in an editor's or agent's request."""
+"""What people call languages and kinds: in a terminal, a question, an editor's or agent's request."""
 
 import difflib
 
