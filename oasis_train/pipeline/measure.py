@@ -88,7 +88,7 @@ def _pool(language: str, pairs: list[tuple[Function, str]]) -> Pool:
         label=language,
         item_ids=ids,
         codes=tuple(function.code for function, _ in pairs),
-        queries=tuple(text.partition("\n")[0] for _, text in pairs),
+        queries=tuple(text for _, text in pairs),
         gains=tuple({name: 1.0} for name in ids),
         self_ids=(None,) * len(ids),
     )

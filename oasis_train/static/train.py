@@ -268,8 +268,7 @@ def twin_loss(views: Views, model: StaticModel, twins: TwinBags, drawn: Ints, te
     n = len(drawn)
     scores = vectors @ vectors.T / temperature  # (2n, 2n)
     keys = torch.from_numpy(np.concatenate((twins.key[drawn], views.code_key[rows])))
-    owner = torch.from_numpy(rows).repeat(2)
-    same = (keys[:, None] == keys[None, :]) | (owner[:, None] == owner[None, :])
+    same = _equal(keys) | _equal(torch.from_numpy(views.task_key[rows]).repeat(2))
     own = torch.arange(2 * n).roll(n)  # the column of each text's twin
     same[torch.arange(2 * n), own] = False
     return nn.functional.cross_entropy(scores.masked_fill(same, float("-inf")), own)
@@ -322,11 +321,9 @@ def embed_batch(views: Views, model: StaticModel, batch: Batch) -> tuple[Tensor,
 
 
 def in_batch_loss(views: Views, queries: Tensor, codes: Tensor, batch: Batch, config: StaticConfig) -> Tensor:
-    """InfoNCE of one batch; equal documentation and equal code do not count as negatives."""
-    rows = batch.rows
-    doc = torch.from_numpy(views.doc_key[rows])
-    code = torch.from_numpy(views.code_key[rows])
-    mask = (doc[:, None] == doc[None, :]) | (code[:, None] == code[None, :])
+    """InfoNCE of one batch; equal first sentences, equal code and one task do not count as negatives."""
+    keys = (views.doc_key, views.code_key, views.task_key)
+    mask = torch.stack([_equal(torch.from_numpy(key[batch.rows])) for key in keys]).any(dim=0)
     return info_nce_loss(queries, codes, temperature=config.temperature, mask=mask)
 
 
@@ -346,6 +343,11 @@ def taught_loss(
         temperature=config.temperature,
         teacher_temperature=config.teacher_temperature,
     )
+
+
+def _equal(keys: Tensor) -> Tensor:
+    """(n, n): whether two of the `keys` (n,) are equal."""
+    return keys[:, None] == keys[None, :]
 
 
 def _join(n_rows: int, parts: list[tuple[Bags, Ints, Flags]]) -> tuple[Tensor, Tensor, Tensor]:

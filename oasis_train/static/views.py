@@ -17,6 +17,7 @@ from oasis_search.syntax.words import identifiers
 from oasis_train.data import Function, Twin
 from oasis_train.errors import TrainingError
 from oasis_train.views.phrases import PHRASES
+from oasis_train.views.queries import first_sentence
 from oasis_train.views.statements import KIND as STATEMENT
 
 Ints = NDArray[np.int64]
@@ -64,9 +65,11 @@ class Views:
     documented: Ints
     """Rows that have documentation, which training draws its anchors from."""
     doc_key: NDArray[np.int64]
-    """Equal for equal documentation."""
+    """Equal for equal first sentences."""
     code_key: NDArray[np.int64]
     """Equal for equal bags of code."""
+    task_key: NDArray[np.int64]
+    """Equal for solutions of one task, whose words and codes are no negatives of each other."""
 
 
 def build_views(rows: Sequence[Function], vocabulary: Sequence[str], code_damping: float) -> Views:
@@ -88,21 +91,22 @@ def build_views(rows: Sequence[Function], vocabulary: Sequence[str], code_dampin
         return _bags(full, code_damping), _bags(bare, code_damping)
 
     code, bare = code_bags()
-    docs = [row.doc.partition("\n") for row in rows]
+    docs = [_first_and_rest(row.doc) for row in rows]
     phrases = (phrase.format(language=language) for language in languages for phrase in PHRASES)
     return Views(
         code=code,
         code_without_name=bare,
-        first=bags((first for first, _, _ in docs), 1.0),
+        first=bags((first for first, _ in docs), 1.0),
         full=bags((row.doc for row in rows), 1.0),
-        rest=bags((rest for _, _, rest in docs), code_damping),
+        rest=bags((rest for _, rest in docs), code_damping),
         name=bags((f"{row.container} {row.name}" for row in rows), 1.0),
         phrases=bags(phrases, 1.0),
         language=np.array([languages.index(row.language) for row in rows], dtype=np.int32),
         repository=np.array([repositories[row.repository] for row in rows], dtype=np.int32),
         documented=np.flatnonzero([bool(row.doc) for row in rows]),
-        doc_key=np.array([hash(row.doc.lower()) for row in rows], dtype=np.int64),
+        doc_key=np.array([hash(first.lower()) for first, _ in docs], dtype=np.int64),
         code_key=np.array([hash(code.ids[a:b].tobytes()) for a, b in _ranges(code)], dtype=np.int64),
+        task_key=np.array([hash(row.task or row.id) for row in rows], dtype=np.int64),
     )
 
 
@@ -143,6 +147,12 @@ def build_twins(
     text = _bags(found_counts, code_damping)
     keys = [hash(text.ids[a:b].tobytes()) for a, b in _ranges(text)]
     return TwinBags(text, np.array(found, dtype=np.int64), np.array(keys, dtype=np.int64))
+
+
+def _first_and_rest(doc: str) -> tuple[str, str]:
+    """Its first sentence, which ends with the first line at the latest, and what follows."""
+    first = first_sentence(doc.partition("\n")[0])
+    return first, doc[len(first) :]
 
 
 def _count(text: str, token_ids: TokenIds) -> dict[int, int]:

@@ -13,15 +13,18 @@ from oasis_train.static.export import export_static, quantise
 from oasis_train.static.initial import frequency_weights, reduce_vectors
 from oasis_train.static.languages import Weights, layer_without, without_languages
 from oasis_train.static.train import (
+    Batch,
     LabelledRows,
     StaticConfig,
     StaticModel,
     batches,
+    embed_batch,
+    in_batch_loss,
     order_loss,
     train_static,
     twin_loss,
 )
-from oasis_train.static.views import build_twins, build_views, stated_rows
+from oasis_train.static.views import Bags, build_twins, build_views, stated_rows
 from oasis_train.static.vocabulary import build_vocabulary, count_words
 
 
@@ -135,6 +138,34 @@ def test_name_view_hides_the_name_from_the_code() -> None:
     words = {vocabulary[i] for i in ids[: lengths[0]]}
     assert "send" not in words
     assert {"mail", "post"} <= words
+
+
+def test_first_sentence_is_a_view_of_its_own_and_the_rest_is_shown_with_the_code() -> None:
+    row = replace(ROWS[1], doc="Send one mail. The post office must be open.")
+    vocabulary = build_vocabulary(count_words([row]), 100, min_count=1)
+    views = build_views([row, ROWS[0]], vocabulary, code_damping=0.5)
+
+    def words(bags: Bags, place: int) -> set[str]:
+        return {vocabulary[token] for token in bags.take(np.array([place]))[0].tolist()}
+
+    assert {"send", "one", "mail"} == words(views.first, 0)
+    assert {"the", "post", "office", "must", "be", "open"} == words(views.rest, 0)
+    assert words(views.full, 0) == words(views.first, 0) | words(views.rest, 0)
+
+
+def test_solutions_of_one_task_are_no_negatives_of_each_other() -> None:
+    rows = [replace(row, task="kata:two sums") for row in ROWS]
+    vocabulary = build_vocabulary(count_words(rows), 100, min_count=1)
+    table = np.random.default_rng(1).normal(size=(len(vocabulary), 16)).astype(np.float32)
+    nothing = np.full(2, -1)
+    batch = Batch(np.arange(2), np.ones(2, dtype=np.int64), nothing, np.zeros(2, dtype=np.bool_))
+
+    def loss(rows: list[Function]) -> float:
+        views, model = build_views(rows, vocabulary, code_damping=0.5), StaticModel(table)
+        return in_batch_loss(views, *embed_batch(views, model, batch), batch, StaticConfig()).item()
+
+    assert loss(rows) == 0  # there is nothing to be told from
+    assert loss(ROWS) > 0
 
 
 def test_batch_holds_a_share_from_one_repository_and_an_epoch_nearly_all_rows() -> None:
