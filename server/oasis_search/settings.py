@@ -19,7 +19,7 @@ class IndexSettings:
     """What is indexed and how hard the machine works for it."""
 
     enabled: bool = True
-    """Index the open folders; off leaves the server idle."""
+    """Index the folders that an editor opens; off leaves its server idle."""
     workers: int = 0
     """Processes that read and cut files; 0 chooses by the number of cores (at most 4)."""
     max_file_kb: int = 2048
