@@ -4,13 +4,18 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from mcp import Client, StdioServerParameters
 
+from oasis_search.errors import WorkspaceError
 from oasis_search.mcp.answers import Page, search_text
+from oasis_search.mcp.server import Tools
+from oasis_search.settings import IndexSettings, Settings
+from oasis_search.workspace.session import Session
 from oasis_search.workspace.status import Coverage, SearchAnswer
 from tests.unit.test_cli_similar import WORKSPACE
 
@@ -130,6 +135,25 @@ async def test_a_file_that_is_added_meanwhile_is_found(agent: Client, root: Path
     else:
         pytest.fail(await call(agent, "status"))
     assert "return years * rate" in await call(agent, "read_unit", path="banking.py", line=2)
+
+
+async def test_an_answer_from_a_part_of_the_folder_says_so(root: Path, tmp_path: Path) -> None:
+    whole = Settings(cache_dir=str(tmp_path))
+    with Session(whole) as session:
+        session.add_folder(root)
+        assert session.wait_ready(60)
+    with Session(replace(whole, index=IndexSettings(enabled=False))) as session:
+        session.add_folder(root)
+        tools = Tools(session, root)
+        said = "\nIndexing is off (index.enabled), so at most what was indexed before is found."
+        found = tools.search("try again after a failure", limit=1)
+        assert "function" in found
+        assert found.endswith(said)
+        assert tools.similar("net/retry.py", 3, limit=1).endswith(said)
+        assert tools.duplicates().startswith("renamed, worth ")
+        assert tools.duplicates().endswith(said)
+        with pytest.raises(WorkspaceError, match="Indexing is off"):
+            tools.read_unit("x.py", line=1)
 
 
 async def test_nothing_found_is_said() -> None:

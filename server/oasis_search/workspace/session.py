@@ -29,6 +29,7 @@ from oasis_search.syntax.units import qualified_name
 from oasis_search.workspace.changes import Cause, FileChange
 from oasis_search.workspace.duplication import DuplicateAnswer, Report, find_duplicates, no_report
 from oasis_search.workspace.folder import FolderIndex
+from oasis_search.workspace.gaps import describe_gaps
 from oasis_search.workspace.indexer import Indexer
 from oasis_search.workspace.resemblance import (
     SimilarRequest,
@@ -41,7 +42,6 @@ from oasis_search.workspace.status import (
     FolderStatus,
     FoundHit,
     ModelStatus,
-    Phase,
     SearchAnswer,
     SimilarAnswer,
     SimilarHit,
@@ -149,9 +149,8 @@ class Session:
         refined_by = self._indexer.models.query_vectors(query.text, patience_s, cancelled)
         lists = [self._hits_of(index, query, refined_by, cancelled) for index in chosen]
         hits = lists[0] if len(lists) == 1 else sorted((h for one in lists for h in one), key=_by_probability)
-        is_partial = any(index.phase in (Phase.SCANNING, Phase.INDEXING) for index in chosen)
-        message = "Indexing is still going on; more may be found soon." if is_partial else ""
-        if hits and max(found.hit.probability for found in hits) < NOTHING_BELOW and not is_partial:
+        message = describe_gaps(chosen)
+        if not message and hits and max(found.hit.probability for found in hits) < NOTHING_BELOW:
             message = "Nothing here seems to answer this; these are only the nearest."
         model = refined_by[-1].model if refined_by else self._model
         if not refined_by and any(index.coverage.model for index in chosen):
@@ -258,7 +257,9 @@ class Session:
         snapshot = index.snapshot if index else None
         views = [snapshot.view(unit) for unit in snapshot.units_of(path)] if snapshot else []
         if index is None or not views:
-            raise WorkspaceError(f"{path} is not in the index of {folder}.")
+            raise WorkspaceError(
+                f"{path} is not in the index of {folder}. {describe_gaps(self._chosen(folder))}".rstrip()
+            )
         if symbol:
             chosen = [view for view in views if view.part == 0 and view.name and has_symbol(view, symbol)]
             chosen = chosen or [view for view in views if view.name and has_symbol(view, symbol)]
@@ -392,9 +393,7 @@ def _similar_message(
         return "Indexing has just begun." if roots else "No folder is open."
     if not seen_as:
         return "The model knows none of the words of this piece: select more code."
-    if any(index.phase in (Phase.SCANNING, Phase.INDEXING) for index in chosen):
-        return "Indexing is still going on; more may be found soon."
-    return ""
+    return describe_gaps(chosen)
 
 
 def _by_probability(found: FoundHit) -> tuple[float, str, int]:
