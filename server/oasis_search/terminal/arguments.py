@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from oasis_search.cache_folder import CACHE_VARIABLE, default_cache_folder
+from oasis_search.cache_folder import cache_folder
 from oasis_search.encoder import shipped_models
 from oasis_search.encoder.hub import ALIASES
 from oasis_search.encoder.load import ENDPOINT
@@ -38,12 +38,11 @@ def read_settings(model: str = "") -> Settings:
     settings, more = parse_settings(tree)
     for sentence in (*problems, *(f"{preferences_path()}: {sentence}" for sentence in more)):
         sys.stderr.write(f"oasis: {shown_path(sentence)}\n")
-    cache_dir = os.environ.get(CACHE_VARIABLE) or settings.cache_dir or default_cache_folder()
     return replace(
         settings,
         index=replace(settings.index, enabled=True),
         search=replace(settings.search, model=model) if model else settings.search,
-        cache_dir=str(Path(cache_dir).expanduser().absolute()),
+        cache_dir=str(cache_folder(settings.cache_dir)),
     )
 
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
-from oasis_search.cache_folder import default_cache_folder
+from oasis_search.cache_folder import cache_folder
 from oasis_search.errors import WorkspaceError
 from oasis_search.index.snapshot import UnitView
 from oasis_search.index.store import store_path
@@ -70,12 +70,11 @@ class Session:
         """Cheap: threads, store, encoder and workers start with the first folder.
 
         `on_status` is called from the indexing thread, for a folder at most ten times a second and always
-        when its phase changes; it must return quickly.
+        when its phase changes; it must return quickly. Raises SettingError for a cache folder that is none.
         """
         self._settings = settings or Settings()
         self._unsaved = UnsavedTexts()
-        cache_dir = Path(self._settings.cache_dir) if self._settings.cache_dir else default_cache_folder()
-        self.store_file = store_path(cache_dir)
+        self.store_file = store_path(cache_folder(self._settings.cache_dir))
         self._indexer = Indexer(self._settings, self.store_file, self._unsaved, on_status)
         self._roots: list[Path] = []
 
