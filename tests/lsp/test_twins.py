@@ -32,6 +32,15 @@ async def test_an_unsaved_copy_makes_a_group_that_names_both_places(connect: "Co
     assert (await editor.command("oasis.duplicates"))["total"] >= 1
 
 
+async def test_copies_that_may_be_missing_are_said(connect: "Connect") -> None:
+    editor = await connect(options={"index": {"enabled": False}})
+
+    async def is_said() -> bool:
+        return "index.enabled" in (await editor.request("oasis/duplicates", {}))["message"]
+
+    assert await editor.until(is_said)
+
+
 async def test_an_unknown_level_is_refused_with_those_there_are(connect: "Connect") -> None:
     editor = await connect()
     with pytest.raises(JsonRpcException, match="Levels are exact, renamed, edited, behaviour"):

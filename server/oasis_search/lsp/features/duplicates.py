@@ -31,9 +31,12 @@ class Duplicates:
         limit = read_limit(known, self._server.configuration.settings.search.limit)
         restriction = read_filter(known)
         uri = read_uri(known, "folder")
-        roots = self._server.folders.roots if uri is None else [self._server.folders.root_of(uri)]
+        folder = None if uri is None else self._server.folders.root_of(uri)
 
         def find(session: "Session", cancelled: Callable[[], bool]) -> protocol.DuplicatesResult:
+            from oasis_search.workspace.gaps import describe_gaps
+
+            roots = session.folders if folder is None else (folder,)
             weakest = read_level(known.get("level", "edited"))
             answers = [
                 session.duplicates(root, restriction=restriction, weakest=weakest, cancelled=cancelled)
@@ -53,8 +56,11 @@ class Duplicates:
                 "total": len(ranked),
                 "units": sum(answer.units for answer in answers),
             }
+            message = describe_gaps(state for state in session.status() if state.root in roots)
             if not ranked:
-                result["message"] = "No copies were found." if roots else "No folder is open."
+                message = message or ("No copies were found." if roots else "No folder is open.")
+            if message:
+                result["message"] = message
             return result
 
         return await self._server.engine.ask(find)
