@@ -22,6 +22,7 @@ from oasis_search.index.pack import Pack
 from oasis_search.index.tiers import add_vectors, keep_vectors, share_covered
 from oasis_search.index.vectors import VectorColumn
 from oasis_search.syntax.units import Problem
+from oasis_search.workspace.files import too_large
 from oasis_search.workspace.status import Coverage, FolderStatus, Phase
 from oasis_search.workspace.tasks import FileResult
 from oasis_search.workspace.walk import FoundFile
@@ -49,7 +50,9 @@ class Unsaved:
 class FolderIndex:
     """State of one folder."""
 
-    def __init__(self, root: Path, store: Store | None, fingerprint: str, dim: int) -> None:
+    def __init__(
+        self, root: Path, store: Store | None, fingerprint: str, dim: int, max_file_bytes: int
+    ) -> None:
         self.root = root
         self.key = str(root)
         self._pack = Pack(_pack_folder(store, self.key)) if store else None
@@ -61,6 +64,7 @@ class FolderIndex:
         self.model = ""
         """Fingerprint of the chosen model above the first tier; empty while there is none that is known."""
         self._store = store
+        self._max_file_bytes = max_file_bytes
         self._known: dict[str, Entry] = dict(store.entries(self.key)) if store else {}
         self._wanted: dict[str, int] = {}
         self._taken: dict[str, int] = {}
@@ -103,7 +107,7 @@ class FolderIndex:
                 continue
             self._found.add(item.path)
             entry = self._known.get(item.path)
-            if entry is None or not is_unchanged(entry, item):
+            if entry is None or not is_current(entry, item, self._max_file_bytes):
                 to_read.append(item.path)
             elif entry.digest is None:
                 self._note_problem(item.path, entry)
@@ -315,11 +319,14 @@ def _pack_folder(store: Store, root: str) -> Path:
     return store.path.parent / "packs" / blake2b(os.fsencode(root), digest_size=12).hexdigest()
 
 
-def is_unchanged(entry: Entry, found: FoundFile) -> bool:
-    """Whether size, both times and the inode are as they were: any doubt means reading again."""
-    return (entry.size, entry.mtime_ns, entry.ctime_ns, entry.inode) == (
-        found.size,
-        found.mtime_ns,
-        found.ctime_ns,
-        found.inode,
-    )
+def is_current(entry: Entry, found: FoundFile, max_bytes: int) -> bool:
+    """Whether reading the file again would give the same: any doubt means reading.
+
+    Size, both times and the inode are as they were, and the limit on the size decides as it did then.
+    """
+    then = (entry.size, entry.mtime_ns, entry.ctime_ns, entry.inode)
+    if then != (found.size, found.mtime_ns, found.ctime_ns, found.inode):
+        return False
+    if entry.reason == "too-large":  # The sentence names the limit of then.
+        return entry.detail == too_large(Path(found.path).name, found.size, max_bytes).detail
+    return entry.digest is None or found.size <= max_bytes

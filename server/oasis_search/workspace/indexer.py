@@ -289,9 +289,8 @@ class Indexer:
         if root in self.folders:
             return
         encoder = self.encoder
-        folder = FolderIndex(
-            root, self._store, encoder.fingerprint if encoder else "", encoder.dim if encoder else 0
-        )
+        fingerprint, dim = (encoder.fingerprint, encoder.dim) if encoder else ("", 0)
+        folder = FolderIndex(root, self._store, fingerprint, dim, self._settings.index.max_file_kb * 1024)
         folder.message = self._lasting_problem
         chosen = self.models.chosen
         folder.model = (chosen and chosen.fingerprint) or ""

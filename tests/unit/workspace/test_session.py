@@ -214,6 +214,26 @@ def test_bad_files_are_counted_with_a_reason_and_the_rest_is_indexed(cache: Path
         assert {"curriculum", "withdraw"} <= set(names(session, "curriculum withdraw"))
 
 
+def too_large(session: Session) -> list[str]:
+    return [problem.detail for problem in session.status()[0].problems if problem.reason == "too-large"]
+
+
+def test_another_limit_on_file_size_holds_for_files_that_did_not_change(cache: Path, root: Path) -> None:
+    write(root, {"long.py": "def unabridged():\n    pass\n" + "x = 1\n" * 10_000})
+    time.sleep(0.05)  # past the window in which a time stamp is not trusted
+    with open_session(cache, root, max_file_kb=20) as session:
+        assert "unabridged" not in names(session, "unabridged")
+    with open_session(cache, root, max_file_kb=30) as session:
+        assert "over 30,720 bytes" in too_large(session)[0]
+        session.set_settings(Settings(cache_dir=str(cache), index=IndexSettings(max_file_kb=100)))
+        assert session.wait_ready(READY_S)
+        assert too_large(session) == []
+        assert "unabridged" in names(session, "unabridged")
+    with open_session(cache, root, max_file_kb=20) as session:
+        assert len(too_large(session)) == 1
+        assert "unabridged" not in names(session, "unabridged")
+
+
 def test_status_counts_never_fall_while_indexing(cache: Path, root: Path) -> None:
     write(root, {f"gen/m{i}.py": f"def handler_{i}():\n    return {i}\n" for i in range(300)})
     seen: list[FolderStatus] = []
