@@ -129,6 +129,9 @@ def _read_store(path: Path, root: Path) -> tuple[Mapping[str, Entry], int]:
         return {}, 0
     try:
         with contextlib.closing(Store(path, read_only=True)) as store:
-            return store.entries(str(root)), store.statistics()["bytes"]
+            entries, n_bytes = store.entries(str(root)), store.statistics()["bytes"]
+            if store.problem:
+                raise StoreError(store.problem)
+            return entries, n_bytes
     except sqlite3.Error as error:
         raise StoreError(f"The index {path} cannot be read ({error}). Delete it; it is made anew.") from error

@@ -229,7 +229,11 @@ class FolderIndex:
     def forget(self) -> None:
         """Everything known is dropped, here and in the store; the next walk reads all files anew."""
         if self._store:
-            self._store.forget(self.key)
+            try:
+                self._store.forget(self.key)
+            except StoreError as error:  # In memory it is forgotten all the same.
+                log.error("%s", error)
+                self.message = str(error)
         if self._pack:
             self._pack.forget()
         self._known.clear()
@@ -268,7 +272,7 @@ class FolderIndex:
             problem_counts=dict(sorted(counts.items())),
             embedded=self._embedded,
             watching=self.watching,
-            message=self.message,
+            message=self.message or (self._store.problem if self._store else ""),
         )
 
     def _load(self, path: str, entry: Entry) -> bool:

@@ -368,9 +368,9 @@ class Indexer:
             self._walks.stop(root)
             if self._pool is not None:
                 self._pool.forget(folder.key)
+            folder.message = self._lasting_problem
             folder.forget()
             folder.phase = Phase.SCANNING
-            folder.message = self._lasting_problem
             self._scan(root)
 
     def pause(self, paused: bool) -> None:

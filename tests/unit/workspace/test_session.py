@@ -1,6 +1,7 @@
 """The session with real worker processes, a real store and real files."""
 
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -24,6 +25,7 @@ from oasis_search.workspace.changes import Cause, FileChange
 from oasis_search.workspace.files import SourceText, source_of_bytes
 from oasis_search.workspace.session import Session
 from oasis_search.workspace.status import FolderStatus, Phase
+from tests.damage import damage_table
 
 READY_S = 60
 
@@ -322,6 +324,29 @@ def test_an_unwritable_cache_is_said_and_searching_works_all_the_same(tmp_path: 
     with open_session(blocked / "cache", root) as session:
         assert "cannot be opened" in session.status()[0].message
         assert "withdraw" in names(session, "withdraw")
+
+
+@pytest.mark.parametrize("table", ["entries", "records", "vectors"])
+def test_a_damaged_index_is_said_and_searching_works_all_the_same(
+    cache: Path, root: Path, table: str
+) -> None:
+    with open_session(cache, root) as session:
+        store_file = session.store_file
+    damage_table(store_file, table)
+    shutil.rmtree(cache / "packs")
+    with open_session(cache, root) as session:
+        state = session.status()[0]
+        assert state.phase is Phase.READY
+        assert state.problem_counts == {}
+        assert f"{store_file} is damaged" in state.message
+        assert "withdraw" in names(session, "withdraw")
+        session.reindex()
+        assert session.wait_ready(READY_S)
+        assert "Delete the file" in session.status()[0].message
+        assert "withdraw" in names(session, "withdraw")
+    store_file.unlink()
+    with open_session(cache, root) as session:
+        assert session.status()[0].message == ""
 
 
 NAMES = ("a.py", "b.py", "deep/c.py", "deep/d.go", "notes.md")
