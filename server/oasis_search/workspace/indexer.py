@@ -329,8 +329,7 @@ class Indexer:
         due = time.monotonic() + delay
         by_root: dict[Path, list[str]] = {}
         for path in paths:
-            root = self._root_of(path)
-            if root is not None:
+            for root in self._roots_of(path):
                 by_root.setdefault(root, []).append(path.relative_to(root).as_posix())
         for root, relative in by_root.items():
             if not root.is_dir():
@@ -446,10 +445,9 @@ class Indexer:
 
     # --- steps --------------------------------------------------------------------------------------------
 
-    def _root_of(self, path: Path) -> Path | None:
-        """The innermost folder that holds a path."""
-        holding = [root for root in self.folders if path.is_relative_to(root)]
-        return max(holding, key=lambda root: len(root.parts), default=None)
+    def _roots_of(self, path: Path) -> list[Path]:
+        """All folders that hold a path: of a monorepo and a package in it, both are open at times."""
+        return [root for root in self.folders if path.is_relative_to(root)]
 
     def _check_head(self, root: Path) -> None:
         head = head_state(root)
