@@ -6,6 +6,7 @@ is known.
 """
 
 import logging
+import math
 import os
 import time
 from collections import Counter
@@ -25,9 +26,13 @@ from oasis_search.syntax.units import Problem
 from oasis_search.workspace.files import too_large
 from oasis_search.workspace.status import Coverage, FolderStatus, Phase
 from oasis_search.workspace.tasks import FileResult
+from oasis_search.workspace.trouble import Concern, Trouble
 from oasis_search.workspace.walk import FoundFile
 
 log = logging.getLogger(__name__)
+
+SAVE_AGAIN_S = 10.0
+"""Pause after a failed transaction while nothing else is to be written."""
 
 MAX_PROBLEMS = 100
 """Problems listed in a status; all are counted."""
@@ -58,7 +63,9 @@ class FolderIndex:
         self._pack = Pack(_pack_folder(store, self.key)) if store else None
         self._packed = self.snapshot = (self._pack and self._pack.load(fingerprint)) or Snapshot()
         self.phase = Phase.SCANNING
-        self.message = ""
+        self.trouble = Trouble()
+        self.save_due = math.inf
+        """When to write again what could not be written, in the time of `time.monotonic`."""
         self.watching = "off"
         self.fingerprint, self.dim = fingerprint, dim
         self.model = ""
@@ -179,7 +186,7 @@ class FolderIndex:
             self._embedded += len(rows)
             some = [keys[row] for row in rows.tolist()]
             self._to_store.vectors.append((fingerprint, some, vectors.take(rows)))
-            self._save()
+            self.save()
         self.snapshot = add_vectors(self.snapshot, fingerprint, keys, vectors)
 
     def keep_vectors(self, models: Sequence[str]) -> None:
@@ -213,8 +220,26 @@ class FolderIndex:
             removed = [path for path in self._removed if path not in self._added]
             self.snapshot = self.snapshot.apply(Delta(sorted(removed), list(self._added.values())))
             self._added, self._removed = {}, set()
-        self._save()
+        self.save()
         return changed
+
+    def save(self) -> None:
+        """Writes what waits for the store; what cannot be written waits on, and the status says why."""
+        if not self._to_store or self._store is None:
+            return
+        rows = self._to_store
+        try:
+            self._store.save(rows.records, rows.vectors, rows.entries, rows.removed)
+        except StoreError as error:
+            self.trouble.note(Concern.STORE, str(error))
+            if not self._store.problem:
+                self.save_due = time.monotonic() + SAVE_AGAIN_S
+                return
+            # A damaged file takes nothing as long as it is open: rows would only fill the memory.
+        else:
+            self.trouble.note(Concern.STORE, "")
+        self._to_store = Unsaved()
+        self.save_due = math.inf
 
     def pack(self) -> None:
         """Leaves the snapshot on disk as it is, for a fast start the next time."""
@@ -233,7 +258,9 @@ class FolderIndex:
                 self._store.forget(self.key)
             except StoreError as error:  # In memory it is forgotten all the same.
                 log.error("%s", error)
-                self.message = str(error)
+                self.trouble.note(Concern.STORE, str(error))
+        # What waits is forgotten too, but for vectors: these are kept in the store as well.
+        self._to_store = Unsaved(vectors=self._to_store.vectors)
         if self._pack:
             self._pack.forget()
         self._known.clear()
@@ -272,7 +299,7 @@ class FolderIndex:
             problem_counts=dict(sorted(counts.items())),
             embedded=self._embedded,
             watching=self.watching,
-            message=self.message or (self._store.problem if self._store else ""),
+            message=self.trouble.message or (self._store.problem if self._store else ""),
         )
 
     def _load(self, path: str, entry: Entry) -> bool:
@@ -308,15 +335,6 @@ class FolderIndex:
     def _note_problem(self, path: str, entry: Entry) -> None:
         self._problems[path] = Problem(path, entry.reason, entry.detail)
         self._drop(path)
-
-    def _save(self) -> None:
-        if not self._to_store or self._store is None:
-            return
-        rows, self._to_store = self._to_store, Unsaved()
-        try:
-            self._store.save(rows.records, rows.vectors, rows.entries, rows.removed)
-        except StoreError as error:
-            self.message = str(error)
 
 
 def _pack_folder(store: Store, root: str) -> Path:

@@ -1,8 +1,10 @@
 """The session with real worker processes, a real store and real files."""
 
+import contextlib
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
@@ -14,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import oasis_search.workspace.folder as folder_module
 from oasis_search.encoder import load
 from oasis_search.errors import WorkspaceError
 from oasis_search.index import Delta, IndexedFile, Snapshot, quantise
@@ -307,6 +310,58 @@ def test_a_folder_that_vanishes_is_told_and_its_units_are_kept_for_its_return(
         assert session.status()[0].coverage.units == units
         session.reindex()
         wait_until(lambda: session.status()[0].message == "")
+
+
+def test_a_folder_that_comes_back_is_watched_and_its_message_is_over(
+    cache: Path, root: Path, tmp_path: Path
+) -> None:
+    def state() -> tuple[Phase, str, str]:
+        status = session.status()[0]
+        return status.phase, status.watching, status.message
+
+    with open_session(cache, root) as session:
+        session.watch(root)
+        wait_until(lambda: state() == (Phase.READY, "own", ""))
+        root.rename(tmp_path / "unplugged")
+        wait_until(lambda: state()[:2] == (Phase.FAILED, "off"))
+        assert "does not exist" in state()[2]
+        (tmp_path / "unplugged").rename(root)
+        wait_until(lambda: state() == (Phase.READY, "own", ""))
+
+
+def test_a_failed_folder_that_comes_back_is_indexed_with_the_next_change(
+    cache: Path, root: Path, tmp_path: Path
+) -> None:
+    with open_session(cache, root, watch=False) as session:
+        root.rename(tmp_path / "unplugged")
+        session._indexer.post(lambda: session._indexer.rescan(root))
+        wait_until(lambda: session.status()[0].phase is Phase.FAILED)
+        (tmp_path / "unplugged").rename(root)
+        session.apply(watched(root / "README.md"))
+        wait_until(lambda: session.status()[0].phase is Phase.READY)
+        assert session.status()[0].message == ""
+
+
+def test_what_could_not_be_written_is_written_later(
+    cache: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_module, "SAVE_AGAIN_S", 0.1)
+    with open_session(cache, root) as session:
+        store = session._indexer._store
+        assert store is not None
+        store._db.execute("PRAGMA busy_timeout=0")
+        with contextlib.closing(sqlite3.connect(session.store_file, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            write(root, {"late.py": "def arrives_late():\n    return 1\n"})
+            session.apply(watched(root / "late.py"))
+            wait_until(lambda: "cannot be written" in session.status()[0].message)
+            session.apply(watched(root / "README.md"))
+            assert session.wait_ready(READY_S)
+        wait_until(lambda: session.status()[0].message == "")
+        assert session.status()[0].embedded > 0
+    with open_session(cache, root) as session:
+        assert session.status()[0].embedded == 0
+        assert "arrives_late" in names(session, "arrives late")
 
 
 def test_reindex_reads_everything_anew(cache: Path, root: Path) -> None:
