@@ -31,6 +31,7 @@ from oasis_search.workspace.duplication import DuplicateAnswer, Report, find_dup
 from oasis_search.workspace.folder import FolderIndex
 from oasis_search.workspace.gaps import describe_gaps
 from oasis_search.workspace.indexer import Indexer
+from oasis_search.workspace.nesting import each_once, place_of
 from oasis_search.workspace.resemblance import (
     SimilarRequest,
     first_vector,
@@ -147,7 +148,9 @@ class Session:
             return _answer([], chosen, self._model, began, message)
         refined_by = self._indexer.models.query_vectors(query.text, patience_s, cancelled)
         lists = [self._hits_of(index, query, refined_by, cancelled) for index in chosen]
-        hits = lists[0] if len(lists) == 1 else sorted((h for one in lists for h in one), key=_by_probability)
+        hits = lists[0]
+        if len(lists) > 1:
+            hits = each_once(sorted((h for one in lists for h in one), key=_by_probability), place_of)
         message = describe_gaps(chosen)
         if not message and hits and max(found.hit.probability for found in hits) < NOTHING_BELOW:
             message = "Nothing here seems to answer this; these are only the nearest."
@@ -178,7 +181,7 @@ class Session:
         """
         began = time.perf_counter()
         chosen = self._chosen(folder)
-        origin = read_origin(request.piece, self._roots, self._unsaved)
+        origin = read_origin(request.piece, self._unsaved)
         seen_as = first_vector(origin, self._indexer.encoder)
         if seen_as:
             text = origin.encoded_text
@@ -191,6 +194,7 @@ class Session:
             if stale:
                 self._indexer.post(partial(self._indexer.note_changes, stale, is_edit=False))
         hits.sort(key=lambda hit: -hit.found.hit.score)
+        hits, copies = (each_once(some, lambda hit: place_of(hit.found)) for some in (hits, copies))
         plain = _answer([], chosen, seen_as[-1].model if seen_as else self._model, began, "")
         return SimilarAnswer(
             tuple(hits[: request.limit]),
@@ -243,8 +247,10 @@ class Session:
         for index in self._indexes():
             if path.is_relative_to(index.root):
                 snapshot = index.snapshot
-                views = map(snapshot.view, snapshot.units_of(path.relative_to(index.root).as_posix()))
-                return self.verified(index.root, (view for view in views if is_comparable(view)))
+                units = snapshot.units_of(path.relative_to(index.root).as_posix())
+                if units:  # A folder may leave out by its rules what a folder in it keeps.
+                    views = map(snapshot.view, units)
+                    return self.verified(index.root, (view for view in views if is_comparable(view)))
         return []
 
     def unit(self, folder: Path, path: str, *, symbol: str = "", line0: int = -1) -> FoundHit:

@@ -1,6 +1,7 @@
 """`oasis/duplicates`: groups of copies over the open folders."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oasis_search.errors import SettingError
@@ -11,6 +12,8 @@ from oasis_search.lsp.params import read_filter, read_limit, read_object, read_u
 if TYPE_CHECKING:
     from oasis_search.lsp.server import OasisServer
     from oasis_search.search.clones import Level
+    from oasis_search.syntax import Span
+    from oasis_search.workspace.duplication import DuplicateGroup
     from oasis_search.workspace.session import Session
 
 _FIELDS = frozenset(protocol.DuplicatesParams.__annotations__)
@@ -42,9 +45,11 @@ class Duplicates:
                 session.duplicates(root, restriction=restriction, weakest=weakest, cancelled=cancelled)
                 for root in roots
             ]
-            ranked = sorted(
-                ((answer.root, group) for answer in answers for group in answer.groups),
-                key=lambda entry: -entry[1].worth,
+            ranked = _without_parts(
+                sorted(
+                    ((answer.root, group) for answer in answers for group in answer.groups),
+                    key=lambda entry: -entry[1].worth,
+                )
             )
             groups = []
             for root, group in ranked[:limit]:
@@ -64,6 +69,19 @@ class Duplicates:
             return result
 
         return await self._server.engine.ask(find)
+
+
+def _without_parts(ranked: "list[tuple[Path, DuplicateGroup]]") -> "list[tuple[Path, DuplicateGroup]]":
+    """The groups, in order, but for those that an earlier one holds: folders may lie in one another."""
+    kept: list[tuple[Path, DuplicateGroup]] = []
+    holders: dict[tuple[Path, Span], set[int]] = {}
+    for root, group in ranked:
+        places = [(root / view.path, view.span) for view in group.members]
+        if not set.intersection(*(holders.get(place, set()) for place in places)):
+            for place in places:
+                holders.setdefault(place, set()).add(len(kept))
+            kept.append((root, group))
+    return kept
 
 
 def read_level(value: object) -> "Level":
