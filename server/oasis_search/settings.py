@@ -5,6 +5,7 @@ none set. Parsing never fails: a bad value gives the default and a sentence that
 """
 
 import dataclasses
+import os
 import types
 import typing
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ class IndexSettings:
     """What is indexed and how hard the machine works for it."""
 
     enabled: bool = True
-    """Index the open folders; off leaves the server idle."""
+    """Index the folders that an editor opens; off leaves its server idle."""
     workers: int = 0
     """Processes that read and cut files; 0 chooses by the number of cores (at most 4)."""
     max_file_kb: int = 2048
@@ -114,14 +115,17 @@ class Settings:
 def parse_settings(options: object) -> tuple[Settings, tuple[str, ...]]:
     """Settings from an editor's JSON, and a sentence for every value that was not usable.
 
-    Keys are camelCase or snake_case; an unknown key, a wrong type or a negative number is named and ignored.
+    Keys are camelCase or snake_case, and `~` before a model's folder is the user's home. An unknown key, a
+    wrong type or a negative number is named and ignored.
     """
     problems: list[str] = []
     if options is None:
         return Settings(), ()
     if not isinstance(options, Mapping):
         return Settings(), (f"The options are {type(options).__name__}, not an object; defaults are used.",)
-    return _build(Settings, options, "", problems), tuple(problems)
+    settings = _build(Settings, options, "", problems)
+    search = dataclasses.replace(settings.search, model=_with_home(settings.search.model))
+    return dataclasses.replace(settings, search=search), tuple(problems)
 
 
 def _build(kind: type[_T], options: Mapping[str, object], prefix: str, problems: list[str]) -> _T:
@@ -147,6 +151,14 @@ def _build(kind: type[_T], options: Mapping[str, object], prefix: str, problems:
         else:
             values[key] = parsed
     return kind(**values)
+
+
+def _with_home(name: str) -> str:
+    """A shell replaces the `~` of an argument; nobody does it in a settings file."""
+    try:
+        return os.path.expanduser(name)
+    except ValueError:  # It holds a NUL: no model is called so, and whoever loads it says that.
+        return name
 
 
 def _parse_value(hint: object, value: object) -> object | None:

@@ -4,13 +4,18 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from mcp import Client, StdioServerParameters
 
+from oasis_search.errors import WorkspaceError
 from oasis_search.mcp.answers import Page, search_text
+from oasis_search.mcp.server import Tools
+from oasis_search.settings import IndexSettings, Settings
+from oasis_search.workspace.session import Session
 from oasis_search.workspace.status import Coverage, SearchAnswer
 from tests.unit.test_cli_similar import WORKSPACE
 
@@ -19,13 +24,18 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 OASIS = str(Path(sys.executable).with_name("oasis"))
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def agent(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("agents") / "workspace"
     for name, text in (WORKSPACE | {"copies/retry.py": WORKSPACE["net/retry.py"]}).items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+    return root
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def agent(root: Path) -> AsyncIterator[Client]:
     environment = {**os.environ, "OASIS_CACHE_DIR": str(root.parent / "cache")}
     server = StdioServerParameters(command=OASIS, args=["mcp", str(root)], env=environment)
     found: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
@@ -112,6 +122,38 @@ async def test_what_cannot_be_answered_is_a_sentence(agent: Client) -> None:
     assert "defines no nothing" in await refusal(agent, "read_unit", path="colours.py", symbol="nothing")
     assert "not in the index" in await refusal(agent, "read_unit", path="x.py", line=1)
     assert "type some words" in await call(agent, "search", query=" ")
+
+
+async def test_a_file_that_is_added_meanwhile_is_found(agent: Client, root: Path) -> None:
+    path = root / "banking.py"
+    path.write_text("def amortise_loan(years, rate):\n    return years * rate\n")
+    question = "kind:function amortise a loan over years"
+    for _ in range(300):
+        if "banking.py:1-2  function amortise_loan" in await call(agent, "search", query=question):
+            break
+        await asyncio.sleep(0.1)
+    else:
+        pytest.fail(await call(agent, "status"))
+    assert "return years * rate" in await call(agent, "read_unit", path="banking.py", line=2)
+
+
+async def test_an_answer_from_a_part_of_the_folder_says_so(root: Path, tmp_path: Path) -> None:
+    whole = Settings(cache_dir=str(tmp_path))
+    with Session(whole) as session:
+        session.add_folder(root)
+        assert session.wait_ready(60)
+    with Session(replace(whole, index=IndexSettings(enabled=False))) as session:
+        session.add_folder(root)
+        tools = Tools(session, root)
+        said = "\nIndexing is off (index.enabled), so at most what was indexed before is found."
+        found = tools.search("try again after a failure", limit=1)
+        assert "function" in found
+        assert found.endswith(said)
+        assert tools.similar("net/retry.py", 3, limit=1).endswith(said)
+        assert tools.duplicates().startswith("renamed, worth ")
+        assert tools.duplicates().endswith(said)
+        with pytest.raises(WorkspaceError, match="Indexing is off"):
+            tools.read_unit("x.py", line=1)
 
 
 async def test_nothing_found_is_said() -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.damage import damage_table
+
 OASIS = [sys.executable, "-P", "-m", "oasis_search.cli"]
 GOOD = "def open_the_airlock():\n    return 'hatch open'\n"
 
@@ -152,6 +154,19 @@ def test_damaged_index_is_a_sentence_with_a_remedy(oasis: Run, folder: Path, tmp
     assert "index-v1.sqlite" in ended.stderr
     # Searching does not need the store: it works from memory.
     check_finds_the_good_file(oasis, folder)
+
+
+def test_index_that_is_damaged_in_the_middle_is_a_sentence_with_a_remedy(
+    oasis: Run, folder: Path, tmp_path: Path
+) -> None:
+    (folder / "good.py").write_text(GOOD)
+    check_finds_the_good_file(oasis, folder)
+    damage_table(tmp_path / "cache" / "index-v1.sqlite", "entries")
+    check_finds_the_good_file(oasis, folder)
+    assert "Delete the file" in oasis("index", str(folder), "--rebuild").stderr
+    ended = oasis("status", str(folder))
+    assert ended.returncode == 2
+    assert "index-v1.sqlite" in ended.stderr
 
 
 def bound_by_permissions() -> list[str]:

@@ -1,12 +1,13 @@
 """Copies of functions: `oasis/duplicates`, and lenses and hints that are off until asked for."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
-from tests.samples import PATIENT
+from tests.samples import PATIENT, RETRY
 
 if TYPE_CHECKING:
     from tests.lsp.conftest import Connect, Editor
@@ -30,6 +31,15 @@ async def test_an_unsaved_copy_makes_a_group_that_names_both_places(connect: "Co
     assert group["members"][0]["selectionRange"]["start"] == {"line": 3, "character": 4}
     assert answer["total"] == 1
     assert (await editor.command("oasis.duplicates"))["total"] >= 1
+
+
+async def test_copies_that_may_be_missing_are_said(connect: "Connect") -> None:
+    editor = await connect(options={"index": {"enabled": False}})
+
+    async def is_said() -> bool:
+        return "index.enabled" in (await editor.request("oasis/duplicates", {}))["message"]
+
+    assert await editor.until(is_said)
 
 
 async def test_an_unknown_level_is_refused_with_those_there_are(connect: "Connect") -> None:
@@ -64,6 +74,23 @@ async def test_a_copy_is_a_hint_that_leads_to_its_twin(connect: "Connect") -> No
     assert twin.location.uri == (editor.root / "net/retry.py").as_uri()
     assert twin.location.range.start == types.Position(5, 4)
     assert await _hints(editor, "billing/invoice.py") == []
+
+
+async def test_a_folder_in_an_open_folder_shows_nothing_twice(connect: "Connect", tmp_path: Path) -> None:
+    package = tmp_path / "monorepo/packages/a"
+    package.mkdir(parents=True)
+    (package / "retry.py").write_text(RETRY)
+    (package / "patient.py").write_text(PATIENT)
+    roots = (tmp_path / "monorepo", package)
+    options = {"editor": {"duplicates": True}}
+    editor = await connect(root=roots[0], folders=tuple(root.as_uri() for root in roots), options=options)
+    await editor.until_ready(*roots)
+    answer = await editor.request("oasis/duplicates")
+    assert [len(group["members"]) for group in answer["groups"]] == [2]
+    assert answer["total"] == 1
+    (hint,) = await _hints(editor, "packages/a/retry.py")
+    (twin,) = hint.related_information or ()
+    assert twin.location.uri == (package / "patient.py").as_uri()
 
 
 def _lenses(editor: "Editor") -> types.CodeLensParams:

@@ -182,6 +182,15 @@ def test_no_hit_is_status_one_and_a_sentence(oasis: Oasis, folder: Path) -> None
     assert json.loads(as_json.out)["hits"] == []
 
 
+def test_a_verb_indexes_its_folder_although_editors_do_not(
+    oasis: Oasis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "settings.toml").write_text("[index]\nenabled = false\n")
+    monkeypatch.setenv("OASIS_CONFIG", str(tmp_path / "settings.toml"))
+    (tmp_path / "rates.py").write_text("def convert_currency(amount, rate):\n    return amount * rate\n")
+    assert "convert_currency" in oasis("search", "convert currency", str(tmp_path)).out
+
+
 def test_folder_may_stand_behind_the_options(oasis: Oasis, folder: Path) -> None:
     assert oasis("search", "lock", "-n", "1", str(folder)).status == 0
 

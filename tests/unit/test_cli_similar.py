@@ -105,6 +105,16 @@ def test_nothing_like_it_is_status_one(folder: Path, capsys: pytest.CaptureFixtu
     assert "Nothing like it" in found.err
 
 
+def test_what_may_be_missing_is_said_beside_the_hits(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oasis_search.workspace.session.describe_gaps", lambda folders: "There may be more.")
+    assert main(["similar", f"{folder}/net/retry.py:5", str(folder)]) == 0
+    assert capsys.readouterr().err == "There may be more.\n"
+    assert main(["similar", f"{folder}/net/retry.py:5", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["message"] == "There may be more."
+
+
 @pytest.mark.parametrize(
     ("piece", "words"),
     [

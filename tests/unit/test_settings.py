@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from oasis_search.settings import IndexSettings, SearchSettings, Settings, parse_settings
 
 json_values = st.sampled_from(
-    [None, True, False, 0, 7, -7, 0.5, 10**30, "", "x", [], ["a", "b"], [1, "a"], {}, {"a": 1}]
+    [None, True, False, 0, 7, -7, 0.5, 10**30, "", "x", "~\0", [], ["a", "b"], [1, "a"], {}, {"a": 1}]
 )
 keys = st.sampled_from(
     [
@@ -53,6 +53,13 @@ def test_values_are_taken_in_camel_and_snake_case() -> None:
     }
     assert parse_settings(camel) == (wanted, ())
     assert parse_settings(snake) == (wanted, ())
+
+
+def test_a_model_may_lie_in_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("USERPROFILE", "/home/me")
+    assert parse_settings({"search": {"model": "~/models/mine"}})[0].search.model == "/home/me/models/mine"
+    assert parse_settings({"search": {"model": "owner/name~1"}})[0].search.model == "owner/name~1"
 
 
 @pytest.mark.parametrize(

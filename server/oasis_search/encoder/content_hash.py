@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from oasis_search.cache_folder import default_cache_folder
+from oasis_search.cache_folder import cache_folder
 
 MEMORY_NAME = "content-hashes.json"
 
@@ -49,7 +49,7 @@ def _hash(path: Path) -> str:
 
 
 def _memory_path() -> Path:
-    return default_cache_folder() / MEMORY_NAME
+    return cache_folder() / MEMORY_NAME
 
 
 def _read_memory(memory: Path) -> dict[str, list[int | str]]:

@@ -79,7 +79,7 @@ def load(
             folder = shipped_models().get(str(name_or_folder)) or Path(name_or_folder)
             return load_joined(folder, threads=threads)
         case "endpoint":
-            from oasis_search.cache_folder import default_cache_folder
+            from oasis_search.cache_folder import cache_folder
             from oasis_search.encoder.endpoint.encoder import connect_endpoint
             from oasis_search.encoder.endpoint.options import EndpointOptions
 
@@ -87,7 +87,7 @@ def load(
                 raise SettingError(
                     'The model is "endpoint", but no endpoint is set. Set endpoint.url and endpoint.model.'
                 )
-            return connect_endpoint(EndpointOptions(**endpoint), memory=default_cache_folder() / "endpoints")
+            return connect_endpoint(EndpointOptions(**endpoint), memory=cache_folder() / "endpoints")
         case "transformer":
             from oasis_search.encoder.hub import ALIASES, locate
             from oasis_search.encoder.transformer import load_transformer

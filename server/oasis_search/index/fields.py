@@ -56,5 +56,13 @@ def definition_terms(name: str, container: str) -> tuple[str, ...]:
 
 def words_of(text: str) -> tuple[str, ...]:
     """Distinct terms of a name, dotted container or path, in order."""
-    pieces = text.replace("/", " ").replace(".", " ").replace("-", " ").split()
-    return tuple(dict.fromkeys(term for piece in pieces for term in terms(piece)))
+    return tuple(dict.fromkeys(term for piece in _pieces(text) for term in terms(piece)))
+
+
+def whole_words_of(text: str) -> tuple[str, ...]:
+    """Those of `words_of` that stand for a whole identifier: `os.read_file` gives os and `readfile`."""
+    return tuple(dict.fromkeys(term for piece in _pieces(text) for term in terms(piece)[-1:]))
+
+
+def _pieces(text: str) -> list[str]:
+    return text.replace("/", " ").replace(".", " ").replace("-", " ").split()

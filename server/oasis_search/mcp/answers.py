@@ -34,25 +34,25 @@ class Page:
 def search_text(answer: SearchAnswer, page: Page) -> str:
     """Hits of one page: place, symbol, probability and the first lines."""
     entries = [_hit(found, f"{found.hit.probability:.0%}") for found in answer.hits]
-    return _paged(entries, page, answer.message or "Nothing found: ask in other words, or by a name.")
+    return _paged(entries, page, "Nothing found: ask in other words, or by a name.", answer.message)
 
 
 def similar_text(answer: SimilarAnswer, page: Page) -> str:
     """Copies in a line each, then neighbours with their level."""
     entries = [f"{_place(each.found)}  copy" for each in answer.copies]
     entries += [_hit(each.found, f"{each.level} {each.found.hit.score:.2f}") for each in answer.hits]
-    return _paged(entries, page, answer.message or "Nothing like it is in this folder.")
+    return _paged(entries, page, "Nothing like it is in this folder.", answer.message)
 
 
-def duplicates_text(answer: DuplicateAnswer, page: Page) -> str:
-    """A line a group: level, lines that merging would save, places."""
+def duplicates_text(answer: DuplicateAnswer, page: Page, message: str) -> str:
+    """A line a group: level, lines that merging would save, places; `message` says what may be missing."""
     entries = [
         f"{group.level}, worth {group.worth:.0f} lines: "
         + ", ".join(_view(view) for view in group.members[:6])
         + (f" and {len(group.members) - 6} more" if len(group.members) > 6 else "")
         for group in answer.groups
     ]
-    return _paged(entries, page, f"No copies among {answer.units:,} functions.")
+    return _paged(entries, page, f"No copies among {answer.units:,} functions.", message)
 
 
 def status_text(states: Sequence[FolderStatus]) -> str:
@@ -90,10 +90,17 @@ def _view(view: UnitView) -> str:
     return f"{view.path}:{view.span.start_line0 + 1} {qualified_name(view.name, view.container)}"
 
 
-def _paged(entries: Sequence[str], page: Page, nothing: str) -> str:
+def _paged(entries: Sequence[str], page: Page, nothing: str, message: str) -> str:
+    """The entries of a page with the message below; without any, the message says more than `nothing`."""
+    if not entries:
+        return message or nothing
+    return "\n".join([*_fitting(entries, page), *([message] if message else [])])
+
+
+def _fitting(entries: Sequence[str], page: Page) -> list[str]:
     chosen = entries[page.start : page.start + page.size]
     if not chosen:
-        return f"Page {page.number} is beyond the end." if entries else nothing
+        return [f"Page {page.number} is beyond the end."]
     room = page.budget_tokens * CHARS_PER_TOKEN
     kept: list[str] = []
     for entry in chosen:
@@ -106,7 +113,7 @@ def _paged(entries: Sequence[str], page: Page, nothing: str) -> str:
         kept.append(f"({shown} shown; the token budget is used up: raise budget_tokens or lower limit)")
     elif shown < len(entries):
         kept.append(f"(more on page {page.number + 1})")
-    return "\n".join(kept)
+    return kept
 
 
 def _cut(text: str, room: int) -> str:

@@ -29,6 +29,7 @@ from oasis_search.search.query import Filter, Query
 from oasis_search.settings import Settings
 from oasis_search.syntax.languages import TEXT
 from oasis_search.version import __version__
+from oasis_search.workspace.gaps import describe_gaps
 from oasis_search.workspace.resemblance import Pasted, Selected, SimilarRequest, selected_lines
 from oasis_search.workspace.session import Session
 
@@ -102,7 +103,7 @@ class Tools:
         wanted = _page(page, limit, budget_tokens)
         self._session.wait_ready(PATIENCE_S)
         answer = self._session.duplicates(self._folder, restriction=_filter(None, paths, None), weakest=level)
-        return duplicates_text(answer, wanted)
+        return duplicates_text(answer, wanted, describe_gaps(self._session.status()))
 
     def status(self) -> str:
         """Says how much of the folder is indexed and what was left out."""

@@ -1,13 +1,14 @@
 """From a Filter to the units that it lets through."""
 
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import lru_cache, reduce
 
 import numpy as np
 from numpy.typing import NDArray
 from pathspec import PathSpec
 
 from oasis_search.errors import SettingError
-from oasis_search.index.fields import Field, term_id
+from oasis_search.index.fields import Field, term_id, whole_words_of
 from oasis_search.index.lexical import units_with
 from oasis_search.index.roots import root, terms
 from oasis_search.index.segment import Segment
@@ -39,9 +40,8 @@ def allowed_units(snapshot: Snapshot, restriction: Filter) -> NDArray[np.bool_] 
             held[units_with(snapshot, term_id(Field.BODY, term))] = True
             allowed &= held
     for word in restriction.without:
-        for term in terms(word):
-            for field in (Field.NAME, Field.PATH):
-                allowed[units_with(snapshot, term_id(field, term))] = False
+        for field in (Field.NAME, Field.PATH):
+            allowed[_units_with_all(snapshot, field, whole_words_of(word))] = False
     return allowed
 
 
@@ -51,6 +51,12 @@ def has_exact_words(text: str, restriction: Filter) -> bool:
         return True
     plain = " ".join(text.casefold().split())
     return all(" ".join(phrase.casefold().split()) in plain for phrase in restriction.exact)
+
+
+def _units_with_all(snapshot: Snapshot, field: Field, words: Sequence[str]) -> NDArray[np.int64]:
+    """Units that hold every word in this field; none for no words."""
+    held = [units_with(snapshot, term_id(field, word)) for word in words]
+    return reduce(np.intersect1d, held) if held else np.zeros(0, np.int64)
 
 
 def _allowed_in(segment: Segment, restriction: Filter) -> NDArray[np.bool_]:

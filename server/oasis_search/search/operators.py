@@ -5,14 +5,20 @@ Only these names in front of a colon are operators: `std::sort` and `error: no s
 """
 
 import re
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from typing import TypeVar
 
+from oasis_search.errors import SettingError
 from oasis_search.search.names import read_kind, read_language
 from oasis_search.search.query import Filter, Query
 from oasis_search.syntax.languages import LANGUAGES
-from oasis_search.syntax.units import KINDS
+from oasis_search.syntax.units import KINDS, Kind
+
+_Name = TypeVar("_Name", bound=str)
 
 _EVERY_LANGUAGE = frozenset(row.name for row in LANGUAGES)
+_EVERY_KIND = frozenset(KINDS)
 
 _TOKEN = re.compile(
     r"""(?<!\S)(?:
@@ -27,9 +33,13 @@ _TOKEN = re.compile(
 def read_operators(query: Query) -> Query:
     """The query without its operators, which have become part of its filter; quoted words stay words too.
 
-    Raises SettingError, with a sentence, for a language or kind that does not exist.
+    Raises SettingError, with a sentence, for a language or kind that does not exist, and for operators that
+    leave no language or kind.
     """
-    languages, globs, kinds = set(query.filter.languages), list(query.filter.globs), set(query.filter.kinds)
+    languages, kinds = set(query.filter.languages), set(query.filter.kinds)
+    unwanted_languages: set[str] = set()
+    unwanted_kinds: set[Kind] = set()
+    globs = list(query.filter.globs)
     exact, without = list(query.filter.exact), list(query.filter.without)
     rest: list[str] = []
     end = 0
@@ -46,20 +56,35 @@ def read_operators(query: Query) -> Query:
             match match["name"].lower():
                 case "lang" | "language":
                     named = {read_language(name).name for name in value.split(",")}
-                    languages |= _EVERY_LANGUAGE - named if match["not"] else named
+                    (unwanted_languages if match["not"] else languages).update(named)
                 case "kind":
                     chosen = {read_kind(name) for name in value.split(",")}
-                    kinds |= set(KINDS) - chosen if match["not"] else chosen
+                    (unwanted_kinds if match["not"] else kinds).update(chosen)
                 case _:
                     globs.append(f"!{value}" if match["not"] else value)
     if not end:
         return query
     text = " ".join("".join([*rest, query.text[end:]]).split())
     restriction = Filter(
-        frozenset(languages),
+        _left("language", languages, unwanted_languages, _EVERY_LANGUAGE),
         tuple(globs),
-        frozenset(kinds),
+        _left("kind", kinds, unwanted_kinds, _EVERY_KIND),
         tuple(phrase for phrase in exact if phrase),
         tuple(without),
     )
     return replace(query, text=text, filter=restriction)
+
+
+def _left(
+    what: str, wanted: AbstractSet[_Name], unwanted: AbstractSet[_Name], every: frozenset[_Name]
+) -> frozenset[_Name]:
+    """What the question is restricted to; empty, which restricts nothing, only when nothing was said."""
+    if not unwanted:
+        return frozenset(wanted)
+    left = (wanted or every) - unwanted
+    if not left:
+        raise SettingError(
+            f"No {what} is left to search: the question leaves out {', '.join(sorted(unwanted))}"
+            f"{', which is all that it asks for' if wanted else ''}. Take one of the restrictions away."
+        )
+    return frozenset(left)

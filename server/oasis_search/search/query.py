@@ -22,7 +22,10 @@ class Filter:
     exact: tuple[str, ...] = ()
     """Words that must stand in the unit's text as they are, letter case aside."""
     without: tuple[str, ...] = ()
-    """Words that must not stand in the unit's name or path; a role (`test`) leaves out all files of it."""
+    """Words that must not stand in the unit's name or path; a role (`test`) leaves out all files of it.
+
+    A word of several (`read_file`) is meant as a whole, and so are the sides of a dot together (`os.path`).
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from oasis_search.cache_folder import CACHE_VARIABLE, default_cache_folder
+from oasis_search.cache_folder import cache_folder
 from oasis_search.encoder import shipped_models
 from oasis_search.encoder.hub import ALIASES
 from oasis_search.encoder.load import ENDPOINT
@@ -31,18 +31,18 @@ _PIECE = re.compile(r"(?P<path>.+?):(?P<first>\d{1,9})(?:-(?P<last>\d{1,9}))?")
 def read_settings(model: str = "") -> Settings:
     """Settings of one run in the terminal: the user's own file, a model over it, and the cache folder, named.
 
-    What is wrong with the file is said on stderr; defaults stand in for it.
+    `index.enabled` is about editors that open folders: a verb with a folder asks for its index. What is wrong
+    with the file is said on stderr; defaults stand in for it.
     """
     tree, problems = read_preferences()
     settings, more = parse_settings(tree)
     for sentence in (*problems, *(f"{preferences_path()}: {sentence}" for sentence in more)):
         sys.stderr.write(f"oasis: {shown_path(sentence)}\n")
-    cache_dir = os.environ.get(CACHE_VARIABLE) or settings.cache_dir or default_cache_folder()
     return replace(
         settings,
-        index=replace(settings.index, watch=False),
+        index=replace(settings.index, enabled=True),
         search=replace(settings.search, model=model) if model else settings.search,
-        cache_dir=str(Path(cache_dir).expanduser().absolute()),
+        cache_dir=str(cache_folder(settings.cache_dir)),
     )
 
 

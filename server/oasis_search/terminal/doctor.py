@@ -129,7 +129,7 @@ def _check_model(settings: Settings) -> Check:
 
 def _check_cache(settings: Settings) -> Iterator[Check]:
     folder = Path(settings.cache_dir)
-    remedy = "Make the folder writable, or name another one in the variable OASIS_CACHE_DIR."
+    remedy = "Make the folder writable, or name another one in the setting cacheDir."
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as probe:

@@ -29,8 +29,8 @@ def build_parser() -> argparse.ArgumentParser:
             'oasis search "where are retries with backoff done"',
             "oasis index ~/src/project",
             note="`oasis VERB --help` explains a verb. The index lies in your cache folder, or in the one\n"
-            "that the environment variable OASIS_CACHE_DIR names; nothing is written into a workspace.\n"
-            + EXIT_CODES,
+            "that the setting cacheDir, else the environment variable OASIS_CACHE_DIR, names; nothing is\n"
+            "written into a workspace.\n" + EXIT_CODES,
         ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -41,6 +41,7 @@ def similar_to_json(answer: SimilarAnswer) -> dict[str, object]:
         "coverage": coverage_to_json(answer.coverage),
         "model": answer.model,
         "elapsed_ms": round(answer.elapsed_ms, 3),
+        **({"message": answer.message} if answer.message else {}),
     }
 
 

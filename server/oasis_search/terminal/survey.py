@@ -13,7 +13,7 @@ from oasis_search.index import Entry, Store, store_path
 from oasis_search.settings import Settings
 from oasis_search.syntax import Problem
 from oasis_search.terminal.text import counted, shown_path, shown_size
-from oasis_search.workspace.folder import is_unchanged
+from oasis_search.workspace.folder import is_current
 from oasis_search.workspace.ignore import load_rules
 from oasis_search.workspace.walk import walk
 
@@ -29,7 +29,7 @@ class Survey:
     files_total: int
     """Files that the ignore rules keep."""
     files_done: int
-    """Of these, unchanged since they were read."""
+    """Of these, unchanged since they were read, under the same limit on the size."""
     files_gone: int
     """Remembered by the index but no longer there."""
     problems: tuple[Problem, ...]
@@ -65,7 +65,7 @@ def survey(root: Path, settings: Settings) -> Survey:
         n_files += 1
         seen.add(found.path)
         entry = entries.get(found.path)
-        if entry is None or not is_unchanged(entry, found):
+        if entry is None or not is_current(entry, found, settings.index.max_file_kb * 1024):
             continue
         n_known += 1
         if entry.digest is None:
@@ -129,6 +129,9 @@ def _read_store(path: Path, root: Path) -> tuple[Mapping[str, Entry], int]:
         return {}, 0
     try:
         with contextlib.closing(Store(path, read_only=True)) as store:
-            return store.entries(str(root)), store.statistics()["bytes"]
+            entries, n_bytes = store.entries(str(root)), store.statistics()["bytes"]
+            if store.problem:
+                raise StoreError(store.problem)
+            return entries, n_bytes
     except sqlite3.Error as error:
         raise StoreError(f"The index {path} cannot be read ({error}). Delete it; it is made anew.") from error

@@ -107,8 +107,9 @@ def similar(arguments: argparse.Namespace) -> bool:
         write_json(similar_to_json(answer))
     else:
         write_similar(answer, sys.stdout)
-        if not answer.hits and not answer.copies:
-            sys.stderr.write(f"{answer.message or f'Nothing like it in {shown_path(str(folder))}.'}\n")
+        nothing = "" if answer.hits or answer.copies else f"Nothing like it in {shown_path(str(folder))}."
+        if message := answer.message or nothing:
+            sys.stderr.write(f"{message}\n")
     return bool(answer.hits or answer.copies)
 
 

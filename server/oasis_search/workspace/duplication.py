@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from oasis_search.errors import Cancelled
 from oasis_search.index.record import unit_key
 from oasis_search.index.snapshot import Snapshot, UnitView
 from oasis_search.search.clones import Level, Sketch, sketch
-from oasis_search.search.duplicates import comparable_units, group_pairs, near_pairs, shaped_pairs
+from oasis_search.search.duplicates import CANCELLED, comparable_units, group_pairs, near_pairs, shaped_pairs
 from oasis_search.search.filters import allowed_units
 from oasis_search.search.query import Filter
 from oasis_search.search.roles import roles_of
@@ -74,9 +75,9 @@ def find_duplicates(
         report("compared", done, total)
 
     pairs = list(near_pairs(snapshot, index.fingerprint, units, on_progress=progress, cancelled=cancelled))
-    sketches = _sketches(index, snapshot, units.tolist(), unsaved, report)
+    sketches = _sketches(index, snapshot, units.tolist(), unsaved, report, cancelled)
     pairs += shaped_pairs(sketches)
-    groups = group_pairs(snapshot, pairs, sketches, weakest=weakest)
+    groups = group_pairs(snapshot, pairs, sketches, weakest=weakest, cancelled=cancelled)
     return DuplicateAnswer(
         index.root,
         tuple(
@@ -100,14 +101,24 @@ def _is_foreign(snapshot: Snapshot, unit: int) -> bool:
 
 
 def _sketches(
-    index: FolderIndex, snapshot: Snapshot, units: Iterable[int], unsaved: UnsavedTexts, report: Report
+    index: FolderIndex,
+    snapshot: Snapshot,
+    units: Iterable[int],
+    unsaved: UnsavedTexts,
+    report: Report,
+    cancelled: Callable[[], bool],
 ) -> dict[int, Sketch]:
-    """Of every unit whose text still is what was indexed. Each file is read once."""
+    """Of every unit whose text still is what was indexed. Each file is read once.
+
+    Raises Cancelled between two files.
+    """
     by_path: dict[str, list[int]] = {}
     for unit in units:
         by_path.setdefault(snapshot.view(unit).path, []).append(unit)
     found: dict[int, Sketch] = {}
     for done, (path, chosen) in enumerate(sorted(by_path.items())):
+        if cancelled():
+            raise Cancelled(CANCELLED)
         report("read", done, len(by_path))
         full = index.root / path
         text = unsaved.text_of(str(full))

@@ -119,6 +119,12 @@ def read_source(path: Path, *, max_bytes: int) -> SourceText | Problem:
     return raw if isinstance(raw, Problem) else source_of_bytes(name, raw)
 
 
+def too_large(name: str, size: int, max_bytes: int) -> Problem:
+    """What is said of a file called `name` that is over the limit; a Problem has an empty path."""
+    detail = f"{name} has {size:,} bytes; the settings leave out files over {max_bytes:,} bytes."
+    return Problem("", "too-large", detail)
+
+
 def _read_regular(path: Path, max_bytes: int) -> bytes | Problem:
     # Opening a device may act on it, so look first; between the look and the open a pipe may still take the
     # place of the file, so the open must not wait for a writer.
@@ -132,18 +138,13 @@ def _read_regular(path: Path, max_bytes: int) -> bytes | Problem:
         raw = bytearray()
         while len(raw) <= max_bytes and (block := file.read(max_bytes + 1 - len(raw))):
             raw += block
-    return bytes(raw) if len(raw) <= max_bytes else _too_large(path.name, len(raw), max_bytes)
+    return bytes(raw) if len(raw) <= max_bytes else too_large(path.name, len(raw), max_bytes)
 
 
 def _problem_of_status(name: str, status: os.stat_result, max_bytes: int) -> Problem | None:
     if not stat.S_ISREG(status.st_mode):
         return Problem("", "not-a-file", f"{name} is a folder, pipe, socket or device, not a file.")
-    return _too_large(name, status.st_size, max_bytes) if status.st_size > max_bytes else None
-
-
-def _too_large(name: str, size: int, max_bytes: int) -> Problem:
-    detail = f"{name} has {size:,} bytes; the settings leave out files over {max_bytes:,} bytes."
-    return Problem("", "too-large", detail)
+    return too_large(name, status.st_size, max_bytes) if status.st_size > max_bytes else None
 
 
 def _problem_of_name(name: str) -> Problem | None:

@@ -6,6 +6,7 @@ is known.
 """
 
 import logging
+import math
 import os
 import time
 from collections import Counter
@@ -22,11 +23,16 @@ from oasis_search.index.pack import Pack
 from oasis_search.index.tiers import add_vectors, keep_vectors, share_covered
 from oasis_search.index.vectors import VectorColumn
 from oasis_search.syntax.units import Problem
+from oasis_search.workspace.files import too_large
 from oasis_search.workspace.status import Coverage, FolderStatus, Phase
 from oasis_search.workspace.tasks import FileResult
+from oasis_search.workspace.trouble import Concern, Trouble
 from oasis_search.workspace.walk import FoundFile
 
 log = logging.getLogger(__name__)
+
+SAVE_AGAIN_S = 10.0
+"""Pause after a failed transaction while nothing else is to be written."""
 
 MAX_PROBLEMS = 100
 """Problems listed in a status; all are counted."""
@@ -49,18 +55,23 @@ class Unsaved:
 class FolderIndex:
     """State of one folder."""
 
-    def __init__(self, root: Path, store: Store | None, fingerprint: str, dim: int) -> None:
+    def __init__(
+        self, root: Path, store: Store | None, fingerprint: str, dim: int, max_file_bytes: int
+    ) -> None:
         self.root = root
         self.key = str(root)
         self._pack = Pack(_pack_folder(store, self.key)) if store else None
         self._packed = self.snapshot = (self._pack and self._pack.load(fingerprint)) or Snapshot()
         self.phase = Phase.SCANNING
-        self.message = ""
+        self.trouble = Trouble()
+        self.save_due = math.inf
+        """When to write again what could not be written, in the time of `time.monotonic`."""
         self.watching = "off"
         self.fingerprint, self.dim = fingerprint, dim
         self.model = ""
         """Fingerprint of the chosen model above the first tier; empty while there is none that is known."""
         self._store = store
+        self._max_file_bytes = max_file_bytes
         self._known: dict[str, Entry] = dict(store.entries(self.key)) if store else {}
         self._wanted: dict[str, int] = {}
         self._taken: dict[str, int] = {}
@@ -103,7 +114,7 @@ class FolderIndex:
                 continue
             self._found.add(item.path)
             entry = self._known.get(item.path)
-            if entry is None or not is_unchanged(entry, item):
+            if entry is None or not is_current(entry, item, self._max_file_bytes):
                 to_read.append(item.path)
             elif entry.digest is None:
                 self._note_problem(item.path, entry)
@@ -175,7 +186,7 @@ class FolderIndex:
             self._embedded += len(rows)
             some = [keys[row] for row in rows.tolist()]
             self._to_store.vectors.append((fingerprint, some, vectors.take(rows)))
-            self._save()
+            self.save()
         self.snapshot = add_vectors(self.snapshot, fingerprint, keys, vectors)
 
     def keep_vectors(self, models: Sequence[str]) -> None:
@@ -209,8 +220,26 @@ class FolderIndex:
             removed = [path for path in self._removed if path not in self._added]
             self.snapshot = self.snapshot.apply(Delta(sorted(removed), list(self._added.values())))
             self._added, self._removed = {}, set()
-        self._save()
+        self.save()
         return changed
+
+    def save(self) -> None:
+        """Writes what waits for the store; what cannot be written waits on, and the status says why."""
+        if not self._to_store or self._store is None:
+            return
+        rows = self._to_store
+        try:
+            self._store.save(rows.records, rows.vectors, rows.entries, rows.removed)
+        except StoreError as error:
+            self.trouble.note(Concern.STORE, str(error))
+            if not self._store.problem:
+                self.save_due = time.monotonic() + SAVE_AGAIN_S
+                return
+            # A damaged file takes nothing as long as it is open: rows would only fill the memory.
+        else:
+            self.trouble.note(Concern.STORE, "")
+        self._to_store = Unsaved()
+        self.save_due = math.inf
 
     def pack(self) -> None:
         """Leaves the snapshot on disk as it is, for a fast start the next time."""
@@ -225,7 +254,13 @@ class FolderIndex:
     def forget(self) -> None:
         """Everything known is dropped, here and in the store; the next walk reads all files anew."""
         if self._store:
-            self._store.forget(self.key)
+            try:
+                self._store.forget(self.key)
+            except StoreError as error:  # In memory it is forgotten all the same.
+                log.error("%s", error)
+                self.trouble.note(Concern.STORE, str(error))
+        # What waits is forgotten too, but for vectors: these are kept in the store as well.
+        self._to_store = Unsaved(vectors=self._to_store.vectors)
         if self._pack:
             self._pack.forget()
         self._known.clear()
@@ -264,7 +299,7 @@ class FolderIndex:
             problem_counts=dict(sorted(counts.items())),
             embedded=self._embedded,
             watching=self.watching,
-            message=self.message,
+            message=self.trouble.message or (self._store.problem if self._store else ""),
         )
 
     def _load(self, path: str, entry: Entry) -> bool:
@@ -301,25 +336,19 @@ class FolderIndex:
         self._problems[path] = Problem(path, entry.reason, entry.detail)
         self._drop(path)
 
-    def _save(self) -> None:
-        if not self._to_store or self._store is None:
-            return
-        rows, self._to_store = self._to_store, Unsaved()
-        try:
-            self._store.save(rows.records, rows.vectors, rows.entries, rows.removed)
-        except StoreError as error:
-            self.message = str(error)
-
 
 def _pack_folder(store: Store, root: str) -> Path:
     return store.path.parent / "packs" / blake2b(os.fsencode(root), digest_size=12).hexdigest()
 
 
-def is_unchanged(entry: Entry, found: FoundFile) -> bool:
-    """Whether size, both times and the inode are as they were: any doubt means reading again."""
-    return (entry.size, entry.mtime_ns, entry.ctime_ns, entry.inode) == (
-        found.size,
-        found.mtime_ns,
-        found.ctime_ns,
-        found.inode,
-    )
+def is_current(entry: Entry, found: FoundFile, max_bytes: int) -> bool:
+    """Whether reading the file again would give the same: any doubt means reading.
+
+    Size, both times and the inode are as they were, and the limit on the size decides as it did then.
+    """
+    then = (entry.size, entry.mtime_ns, entry.ctime_ns, entry.inode)
+    if then != (found.size, found.mtime_ns, found.ctime_ns, found.inode):
+        return False
+    if entry.reason == "too-large":  # The sentence names the limit of then.
+        return entry.detail == too_large(Path(found.path).name, found.size, max_bytes).detail
+    return entry.digest is None or found.size <= max_bytes

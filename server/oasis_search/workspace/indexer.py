@@ -7,6 +7,7 @@ itself.
 
 import itertools
 import logging
+import math
 import os
 import queue
 import threading
@@ -28,11 +29,12 @@ from oasis_search.workspace.model_tier import first_tier_of, spec_of
 from oasis_search.workspace.pool import WorkerDied, WorkerPool
 from oasis_search.workspace.status import FolderStatus, Phase
 from oasis_search.workspace.tasks import FileTask, Task, TaskResult, WorkerSetup
+from oasis_search.workspace.trouble import Concern
 from oasis_search.workspace.unsaved import UnsavedTexts
 from oasis_search.workspace.upgrade import Upgrader
 from oasis_search.workspace.walk import FoundFile
 from oasis_search.workspace.walks import WalkNews, Walks
-from oasis_search.workspace.watch import Batch, Watcher, is_git_state
+from oasis_search.workspace.watch import Batch, Watcher, Watching, is_git_state
 
 log = logging.getLogger(__name__)
 
@@ -229,6 +231,7 @@ class Indexer:
     def _pause(self) -> float | None:
         """Seconds until something is due, None when nothing is."""
         due = [*self._edited.values(), *self._rescans.values()]
+        due += [folder.save_due for folder in self.folders.values() if folder.save_due < math.inf]
         if any(folder.has_unpublished for folder in self.folders.values()):
             due.append(self._next_publish)
         announcement = self._announcer.due()
@@ -270,8 +273,11 @@ class Indexer:
                 spent = time.monotonic() - now
                 self._next_publish = time.monotonic() + max(PUBLISH_S, 4 * spent)
                 self._announcer.note(folder)
+            if now >= folder.save_due:
+                folder.save()
+                self._announcer.note(folder)
             if complete and folder.phase in (Phase.INDEXING, Phase.SCANNING):
-                folder.publish()  # Entries alone may wait for the store.
+                folder.save()  # Entries alone may wait for the store.
                 folder.phase = Phase.READY
                 self._announcer.note(folder)
                 self._announcer.announce()  # Saving a large snapshot may take a second.
@@ -289,10 +295,9 @@ class Indexer:
         if root in self.folders:
             return
         encoder = self.encoder
-        folder = FolderIndex(
-            root, self._store, encoder.fingerprint if encoder else "", encoder.dim if encoder else 0
-        )
-        folder.message = self._lasting_problem
+        fingerprint, dim = (encoder.fingerprint, encoder.dim) if encoder else ("", 0)
+        folder = FolderIndex(root, self._store, fingerprint, dim, self._settings.index.max_file_kb * 1024)
+        folder.trouble.note(Concern.SESSION, self._lasting_problem)
         chosen = self.models.chosen
         folder.model = (chosen and chosen.fingerprint) or ""
         if chosen is None:
@@ -330,16 +335,18 @@ class Indexer:
         due = time.monotonic() + delay
         by_root: dict[Path, list[str]] = {}
         for path in paths:
-            root = self._root_of(path)
-            if root is not None:
+            for root in self._roots_of(path):
                 by_root.setdefault(root, []).append(path.relative_to(root).as_posix())
         for root, relative in by_root.items():
             if not root.is_dir():
                 # A drive that comes back holds the same files: what is known of them is kept.
                 folder = self.folders[root]
-                folder.message = f"The folder {root} is gone. Bring it back, then index it anew."
+                sentence = f"The folder {root} is gone. Bring it back, then index it anew."
+                folder.trouble.note(Concern.FOLDER, sentence)
                 self._announcer.note(folder)
                 continue
+            if self.folders[root].trouble.has(Concern.FOLDER):
+                self.rescan(root)  # It is back, and perhaps not as it was.
             for inner in relative:
                 self._note_change(root, inner, due, is_one_of_many=len(relative) > MANY_CHANGES)
 
@@ -369,9 +376,9 @@ class Indexer:
             self._walks.stop(root)
             if self._pool is not None:
                 self._pool.forget(folder.key)
+            folder.trouble.note(Concern.WORKERS, "")
             folder.forget()
             folder.phase = Phase.SCANNING
-            folder.message = self._lasting_problem
             self._scan(root)
 
     def pause(self, paused: bool) -> None:
@@ -402,7 +409,7 @@ class Indexer:
         watcher = Watcher(
             root,
             on_batch=lambda batch: self.post(partial(self._watched, batch)),
-            on_problem=lambda sentence: self.post(partial(self._watch_problem, root, sentence)),
+            on_state=lambda watching, why: self.post(partial(self._hear_watcher, root, watching, why)),
             ignored=partial(self._is_ignored, root),
         )
         watcher.start()
@@ -429,7 +436,7 @@ class Indexer:
                 self.encoder_problem = ""
                 self._choose_model()
                 for folder in self.folders.values():
-                    folder.message = self._lasting_problem
+                    folder.trouble.note(Concern.SESSION, self._lasting_problem)
                     self._announcer.note(folder)
             return
         roots = list(self.folders)
@@ -447,10 +454,9 @@ class Indexer:
 
     # --- steps --------------------------------------------------------------------------------------------
 
-    def _root_of(self, path: Path) -> Path | None:
-        """The innermost folder that holds a path."""
-        holding = [root for root in self.folders if path.is_relative_to(root)]
-        return max(holding, key=lambda root: len(root.parts), default=None)
+    def _roots_of(self, path: Path) -> list[Path]:
+        """All folders that hold a path: of a monorepo and a package in it, both are open at times."""
+        return [root for root in self.folders if path.is_relative_to(root)]
 
     def _check_head(self, root: Path) -> None:
         head = head_state(root)
@@ -502,7 +508,7 @@ class Indexer:
         if news.found:
             self._request_found(folder, news)
         if news.failure:
-            folder.message = news.failure
+            folder.trouble.note(Concern.FOLDER, news.failure)
             folder.phase = Phase.FAILED
         elif news.is_end:
             self._end_scan(folder)
@@ -525,6 +531,7 @@ class Indexer:
                 folder.keep(relative)
                 self._edited[(folder.root, relative)] = 0.0
         folder.finish_scan()
+        folder.trouble.note(Concern.FOLDER, "")
         if folder.phase is Phase.SCANNING or (folder.phase is Phase.READY and not folder.is_complete):
             folder.phase = Phase.INDEXING
 
@@ -576,10 +583,11 @@ class Indexer:
         rules = self._rules.get(root)
         return rules is not None and rules.is_ignored(path)
 
-    def _watch_problem(self, root: Path, sentence: str) -> None:
+    def _hear_watcher(self, root: Path, watching: Watching, sentence: str) -> None:
         folder = self.folders.get(root)
         if folder is not None:
-            folder.message, folder.watching = sentence, "polling"
+            folder.watching = watching
+            folder.trouble.note(Concern.WATCHING, sentence)
             self.rescan(root)  # Changes between two ways of watching were seen by neither.
             self._announcer.note(folder)
 
@@ -587,7 +595,8 @@ class Indexer:
         for folder in self.folders.values():
             if folder.phase in (Phase.SCANNING, Phase.INDEXING):
                 folder.phase = Phase.FAILED
-                folder.message = 'The worker processes keep ending; run "oasis doctor" and see the log.'
+                sentence = 'The worker processes keep ending; run "oasis doctor" and see the log.'
+                folder.trouble.note(Concern.WORKERS, sentence)
                 self._announcer.note(folder)
 
     def _close(self) -> None:

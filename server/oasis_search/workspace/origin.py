@@ -7,6 +7,7 @@ caller.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from oasis_search.errors import WorkspaceError
 from oasis_search.index.model_text import named_text
@@ -31,17 +32,19 @@ class Origin:
     name: str = ""
     container: str = ""
     path: str = ""
-    """Of its file, relative to its folder; empty for pasted text."""
+    """Of its file, absolute; empty for pasted text."""
     start_byte: int = 0
     """Within the file."""
     run_bytes: int = 0
     """Bytes of the units that it holds when it is not one itself but several; else 0."""
 
-    @property
-    def place(self) -> Place | None:
-        """Where it lies; None for pasted text."""
+    def place_in(self, root: PurePath) -> Place | None:
+        """Where it lies in a folder; None when it lies elsewhere, and for pasted text."""
+        path = PurePath(self.path)
+        if not self.path or not path.is_relative_to(root):
+            return None
         end = self.start_byte + len(self.text_utf8)
-        return Place(self.path, self.start_byte, end) if self.path else None
+        return Place(path.relative_to(root).as_posix(), self.start_byte, end)
 
     @property
     def encoded_text(self) -> str:

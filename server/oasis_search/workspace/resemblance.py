@@ -74,7 +74,7 @@ class SimilarRequest:
     filter: Filter = field(default_factory=Filter)
 
 
-def read_origin(piece: Pasted | Selected, roots: Sequence[Path], unsaved: UnsavedTexts) -> Origin:
+def read_origin(piece: Pasted | Selected, unsaved: UnsavedTexts) -> Origin:
     """The piece of code that is meant; raises WorkspaceError with a sentence when it is none."""
     if isinstance(piece, Pasted):
         return origin_of_text(piece.text, piece.language)
@@ -86,10 +86,8 @@ def read_origin(piece: Pasted | Selected, roots: Sequence[Path], unsaved: Unsave
     )
     if isinstance(read, Problem):
         raise WorkspaceError(f"{piece.path} cannot be compared: {read.detail}")
-    root = next((root for root in roots if piece.path.is_relative_to(root)), None)
-    relative = piece.path.relative_to(root).as_posix() if root else piece.path.as_posix()
     language = language_of(piece.path, read.text_utf8.partition(b"\n")[0])
-    return origin_at(read.text_utf8, language, relative, *piece.locate(read.text_utf8))
+    return origin_at(read.text_utf8, language, str(piece.path), *piece.locate(read.text_utf8))
 
 
 def first_vector(origin: Origin, encoder: Encoder | None) -> list[QueryVector]:
@@ -112,14 +110,8 @@ def resembling(
 
     A copy is the same but for layout and comments. O(limit) texts are read and compared.
     """
-    own = isinstance(request.piece, Selected) and request.piece.path.is_relative_to(index.root)
-    query = SimilarQuery(
-        request.limit,
-        request.filter,
-        origin.place if own else None,
-        origin.language.name,
-        origin.run_bytes,
-    )
+    place = origin.place_in(index.root)
+    query = SimilarQuery(request.limit, request.filter, place, origin.language.name, origin.run_bytes)
     snapshot = index.snapshot  # the next one may be published at any moment
     neighbours = similar(snapshot, query, seen_as, cancelled=cancelled)
     verifier = Verifier(index.root, unsaved)
@@ -131,7 +123,7 @@ def resembling(
         if len(hits) == request.limit or cancelled():
             break
         hit = _hit(snapshot, neighbour)
-        if own and hit.path == origin.path and _is_part(origin, hit):
+        if place is not None and hit.path == place.path and _is_part(origin, hit):
             continue
         found = verifier.check(hit)
         if found is None:

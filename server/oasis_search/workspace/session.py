@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
-from oasis_search.cache_folder import default_cache_folder
+from oasis_search.cache_folder import cache_folder
 from oasis_search.errors import WorkspaceError
 from oasis_search.index.snapshot import UnitView
 from oasis_search.index.store import store_path
@@ -29,7 +29,9 @@ from oasis_search.syntax.units import qualified_name
 from oasis_search.workspace.changes import Cause, FileChange
 from oasis_search.workspace.duplication import DuplicateAnswer, Report, find_duplicates, no_report
 from oasis_search.workspace.folder import FolderIndex
+from oasis_search.workspace.gaps import describe_gaps
 from oasis_search.workspace.indexer import Indexer
+from oasis_search.workspace.nesting import each_once, place_of
 from oasis_search.workspace.resemblance import (
     SimilarRequest,
     first_vector,
@@ -41,7 +43,6 @@ from oasis_search.workspace.status import (
     FolderStatus,
     FoundHit,
     ModelStatus,
-    Phase,
     SearchAnswer,
     SimilarAnswer,
     SimilarHit,
@@ -70,12 +71,11 @@ class Session:
         """Cheap: threads, store, encoder and workers start with the first folder.
 
         `on_status` is called from the indexing thread, for a folder at most ten times a second and always
-        when its phase changes; it must return quickly.
+        when its phase changes; it must return quickly. Raises SettingError for a cache folder that is none.
         """
         self._settings = settings or Settings()
         self._unsaved = UnsavedTexts()
-        cache_dir = Path(self._settings.cache_dir) if self._settings.cache_dir else default_cache_folder()
-        self.store_file = store_path(cache_dir)
+        self.store_file = store_path(cache_folder(self._settings.cache_dir))
         self._indexer = Indexer(self._settings, self.store_file, self._unsaved, on_status)
         self._roots: list[Path] = []
 
@@ -148,10 +148,11 @@ class Session:
             return _answer([], chosen, self._model, began, message)
         refined_by = self._indexer.models.query_vectors(query.text, patience_s, cancelled)
         lists = [self._hits_of(index, query, refined_by, cancelled) for index in chosen]
-        hits = lists[0] if len(lists) == 1 else sorted((h for one in lists for h in one), key=_by_probability)
-        is_partial = any(index.phase in (Phase.SCANNING, Phase.INDEXING) for index in chosen)
-        message = "Indexing is still going on; more may be found soon." if is_partial else ""
-        if hits and max(found.hit.probability for found in hits) < NOTHING_BELOW and not is_partial:
+        hits = lists[0]
+        if len(lists) > 1:
+            hits = each_once(sorted((h for one in lists for h in one), key=_by_probability), place_of)
+        message = describe_gaps(chosen)
+        if not message and hits and max(found.hit.probability for found in hits) < NOTHING_BELOW:
             message = "Nothing here seems to answer this; these are only the nearest."
         model = refined_by[-1].model if refined_by else self._model
         if not refined_by and any(index.coverage.model for index in chosen):
@@ -180,7 +181,7 @@ class Session:
         """
         began = time.perf_counter()
         chosen = self._chosen(folder)
-        origin = read_origin(request.piece, self._roots, self._unsaved)
+        origin = read_origin(request.piece, self._unsaved)
         seen_as = first_vector(origin, self._indexer.encoder)
         if seen_as:
             text = origin.encoded_text
@@ -193,6 +194,7 @@ class Session:
             if stale:
                 self._indexer.post(partial(self._indexer.note_changes, stale, is_edit=False))
         hits.sort(key=lambda hit: -hit.found.hit.score)
+        hits, copies = (each_once(some, lambda hit: place_of(hit.found)) for some in (hits, copies))
         plain = _answer([], chosen, seen_as[-1].model if seen_as else self._model, began, "")
         return SimilarAnswer(
             tuple(hits[: request.limit]),
@@ -245,8 +247,10 @@ class Session:
         for index in self._indexes():
             if path.is_relative_to(index.root):
                 snapshot = index.snapshot
-                views = map(snapshot.view, snapshot.units_of(path.relative_to(index.root).as_posix()))
-                return self.verified(index.root, (view for view in views if is_comparable(view)))
+                units = snapshot.units_of(path.relative_to(index.root).as_posix())
+                if units:  # A folder may leave out by its rules what a folder in it keeps.
+                    views = map(snapshot.view, units)
+                    return self.verified(index.root, (view for view in views if is_comparable(view)))
         return []
 
     def unit(self, folder: Path, path: str, *, symbol: str = "", line0: int = -1) -> FoundHit:
@@ -258,7 +262,9 @@ class Session:
         snapshot = index.snapshot if index else None
         views = [snapshot.view(unit) for unit in snapshot.units_of(path)] if snapshot else []
         if index is None or not views:
-            raise WorkspaceError(f"{path} is not in the index of {folder}.")
+            raise WorkspaceError(
+                f"{path} is not in the index of {folder}. {describe_gaps(self._chosen(folder))}".rstrip()
+            )
         if symbol:
             chosen = [view for view in views if view.part == 0 and view.name and has_symbol(view, symbol)]
             chosen = chosen or [view for view in views if view.name and has_symbol(view, symbol)]
@@ -392,9 +398,7 @@ def _similar_message(
         return "Indexing has just begun." if roots else "No folder is open."
     if not seen_as:
         return "The model knows none of the words of this piece: select more code."
-    if any(index.phase in (Phase.SCANNING, Phase.INDEXING) for index in chosen):
-        return "Indexing is still going on; more may be found soon."
-    return ""
+    return describe_gaps(chosen)
 
 
 def _by_probability(found: FoundHit) -> tuple[float, str, int]:

@@ -93,18 +93,23 @@ class Upgrader:
     def is_known(self) -> bool:
         """Whether the chosen model was loaded or cannot be, or there is none."""
         chosen = self.chosen
-        folders = self._folders().values()
         return (
             chosen is None
             or bool(chosen.problem)
-            or all(chosen.fingerprint and folder.model == chosen.fingerprint for folder in folders)
+            or all(chosen.fingerprint and folder.model == chosen.fingerprint for folder in self._within_reach)
         )
 
     @property
     def is_done(self) -> bool:
         """Whether the chosen model covers all it can, cannot be used, or there is none."""
         chosen = self.chosen
-        return chosen is None or self._is_done or bool(chosen.problem)
+        return chosen is None or self._is_done or bool(chosen.problem) or not self._within_reach
+
+    @property
+    def _within_reach(self) -> list[FolderIndex]:
+        """Folders that are ready or may still become so: a model is never loaded for the others."""
+        out_of_reach = (Phase.DISABLED, Phase.FAILED)
+        return [folder for folder in self._folders().values() if folder.phase not in out_of_reach]
 
     def query_vectors(
         self, text: str, patience_s: float, cancelled: Callable[[], bool], role: Role = "query"

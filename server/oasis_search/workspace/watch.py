@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from watchfiles import Change
 
 ChangeKind = Literal["created", "changed", "deleted"]
+Watching = Literal["own", "polling", "off"]
+"""By the system's notices, by looking through the folder, or not at all."""
 Batch = list[tuple[str, ChangeKind]]
 """Absolute paths in order, each once."""
 
@@ -42,17 +44,19 @@ class Watcher:
         root: Path,
         *,
         on_batch: Callable[[Batch], None],
-        on_problem: Callable[[str], None],
+        on_state: Callable[[Watching, str], None],
         ignored: Callable[[str], bool] | None = None,
     ) -> None:
-        """Both callbacks are called on the watcher's thread, `ignored` too.
+        """All callbacks are called on the watcher's thread.
 
+        `on_state` hears how the folder is watched from now on, whenever that is no longer what it was ("own"
+        at the start), and what is wrong, in a sentence that is empty when nothing is.
         `ignored` gets a path relative to `root` (POSIX) and says that its changes are of no interest; by
         default what lies below `DEFAULT_EXCLUDES`. The state of git is passed on whatever it says.
         """
         self._root = os.path.abspath(root)
         self._on_batch = on_batch
-        self._on_problem = on_problem
+        self._on_state = on_state
         self._ignored = ignored or is_below_default_exclude
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="oasis-watch", daemon=True)
@@ -73,6 +77,7 @@ class Watcher:
             while not self._stop.is_set():
                 if not os.path.isdir(self._root):
                     self._await_root()
+                    polls = False  # It may be another file system that came back.
                     continue
                 try:
                     self._watch(polls)
@@ -82,21 +87,24 @@ class Watcher:
                     if polls:
                         raise
                     polls = True
-                    self._on_problem(
+                    self._on_state(
+                        "polling",
                         f"Changes in {self._root} cannot be watched ({error}); the folder is looked through "
-                        f"every {_POLL_MS // 1000} s instead. On Linux, raise fs.inotify.max_user_watches."
+                        f"every {_POLL_MS // 1000} s instead. On Linux, raise fs.inotify.max_user_watches.",
                     )
         except Exception as error:
             _log.exception("the watcher of %s ended", self._root)
-            self._on_problem(
-                f"Changes in {self._root} are no longer watched ({error}); reindex after outside changes."
+            self._on_state(
+                "off",
+                f"Changes in {self._root} are no longer watched ({error}); reindex after outside changes.",
             )
 
     def _await_root(self) -> None:
-        self._on_problem(f"The folder {self._root} is gone; it is watched again as soon as it is back.")
+        self._on_state("off", f"The folder {self._root} is gone; it is watched again as soon as it is back.")
         while not self._stop.wait(_LOOK_AT_ROOT_MS / 1000):
             if os.path.isdir(self._root):
                 self._report([(self._root, "created")])
+                self._on_state("own", "")
                 return
 
     def _watch(self, polls: bool) -> None:

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ import pytest
 
 from oasis_search.errors import StoreError
 from oasis_search.index import Entry, Store, quantise, store_path
+from tests.damage import damage_table
 
 ENTRY = Entry(size=10, mtime_ns=5, ctime_ns=6, inode=2**64 - 3, digest=b"d" * 16, language="python")
 FAILED = Entry(
@@ -163,3 +165,62 @@ def test_save_after_the_disk_is_full_names_the_remedy(store: Store) -> None:
     assert store.statistics()["records"] == 0
     store.save(records=[(b"d", "python", b"1")])
     assert store.record(b"d", "python") == b"1"
+
+
+def test_locked_store_keeps_what_was_to_be_forgotten(store: Store) -> None:
+    store.save(entries=[("/w", "a.py", ENTRY)])
+    store._db.execute("PRAGMA busy_timeout=0")
+    with contextlib.closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="database is locked"):
+            store.forget("/w")
+    assert store.entries("/w") == {"a.py": ENTRY}
+    store.forget("/w")
+    assert store.entries("/w") == {}
+
+
+def test_transaction_that_sqlite_ended_itself_names_its_cause(store: Store) -> None:
+    store._db.execute(
+        "CREATE TEMP TRIGGER full AFTER INSERT ON records BEGIN SELECT RAISE(ROLLBACK, 'no room'); END"
+    )
+    with pytest.raises(StoreError, match="no room"):
+        store.save(records=[(b"d", "python", b"1")])
+    store._db.execute("DROP TRIGGER full")
+    store.save(records=[(b"d", "python", b"1")])
+    assert store.record(b"d", "python") == b"1"
+
+
+@pytest.mark.parametrize("table", ["records", "vectors", "entries"])
+def test_damaged_table_is_a_miss_and_is_named_with_the_remedy(store: Store, table: str) -> None:
+    store.save([(b"d" * 16, "python", b"1")], [("f", KEYS, COLUMN)], [("/w", "a.py", ENTRY)])
+    store.close()
+    damage_table(store.path, table)
+    with contextlib.closing(Store(store.path)) as damaged:
+        assert damaged.problem == ""
+        found = {
+            "entries": len(damaged.entries("/w")),
+            "records": int(damaged.record(b"d" * 16, "python") is not None),
+            "vectors": len(damaged.vectors("f", KEYS)),
+        }
+        assert found == {"entries": 1, "records": 1, "vectors": 3, table: 0}
+        assert damaged.problem.startswith(f"The index {store.path} is damaged")
+        with pytest.raises(StoreError, match="Delete the file"):
+            damaged.save(
+                [(b"e", "go", b"2")], [("f", [b"k" * 16], COLUMN.take(slice(0, 1)))], [("/w", "b.py", ENTRY)]
+            )
+        if table != "vectors":  # These are kept.
+            with pytest.raises(StoreError, match="Delete the file"):
+                damaged.forget("/w")
+
+
+def test_rows_of_other_types_are_misses(store: Store) -> None:
+    store.save(
+        [(b"d", "python", b"1")], [("f", KEYS, COLUMN)], [("/w", "a.py", ENTRY), ("/w", "b.py", ENTRY)]
+    )
+    store._db.execute("UPDATE records SET record='text'")
+    store._db.execute("UPDATE vectors SET codes=7 WHERE key=?", (KEYS[0],))
+    store._db.execute("UPDATE vectors SET scale='much' WHERE key=?", (KEYS[1],))
+    store._db.execute("UPDATE entries SET inode='x', path=5 WHERE path=?", (b"a.py",))
+    assert store.record(b"d", "python") is None
+    assert store.column("f", KEYS, 8)[1] == [0, 1]
+    assert store.entries("/w") == {"b.py": ENTRY}

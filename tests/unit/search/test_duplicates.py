@@ -66,6 +66,8 @@ def test_a_unit_keeps_its_nearest_and_a_cancelled_search_stops() -> None:
     assert max(sum(pair.first == unit for pair in pairs) for unit in range(60)) == duplicates.NEAREST
     with pytest.raises(Cancelled):
         list(near_pairs(snapshot_of(vectors), KEY, np.arange(60, dtype=np.int64), cancelled=lambda: True))
+    with pytest.raises(Cancelled):
+        group_pairs(snapshot_of(vectors), [Pair(0, 1, 1.0)], {}, cancelled=lambda: True)
     assert list(near_pairs(Snapshot(), KEY, np.zeros(0, np.int64))) == []
 
 

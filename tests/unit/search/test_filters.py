@@ -63,6 +63,31 @@ def test_kinds_restrict_units_of_a_file(snapshot: Snapshot) -> None:
     assert [snapshot.view(unit).name for unit in np.flatnonzero(allowed).tolist()] == ["send"]
 
 
+@pytest.mark.parametrize(
+    ("word", "hidden"),
+    [
+        ("read_file", {"readFile", "read_file.py"}),
+        ("node_modules", {"node_modules/a.py"}),
+        ("HTTPAdapter", {"HTTPAdapter"}),
+        ("os.path", {"os/path.py"}),
+        ("file", {"readFile", "read_file.py", "file_of"}),
+        ("a-b", set()),
+        ("_", set()),
+    ],
+)
+def test_a_word_left_out_is_meant_as_a_whole(build: Build, word: str, hidden: set[str]) -> None:
+    """Paths of files whose function is called `run`, and names of the functions of `x.py`."""
+    paths = {"read_file.py", "node_modules/a.py", "node.py", "http/client.py", "os/path.py", "path/b.py"}
+    names = {"readFile", "read_all", "file_of", "TreeNode", "HTTPAdapter", "adapter"}
+    functions = "\n\n".join(f"def {name}():\n    return 1\n" for name in sorted(names))
+    snapshot = build({**dict.fromkeys(paths, "def run():\n    return 1\n"), "x.py": functions})
+    allowed = allowed_units(snapshot, Filter(without=(word,)))
+    assert allowed is not None
+    views = [snapshot.view(unit) for unit in np.flatnonzero(allowed).tolist()]
+    shown = {view.name if view.path == "x.py" else view.path for view in views}
+    assert (paths | names) - shown == hidden
+
+
 def test_glob_that_is_none_is_named(snapshot: Snapshot) -> None:
     with pytest.raises(SettingError, match=r"!.*gitignore"):
         allowed_units(snapshot, Filter(globs=("!",)))

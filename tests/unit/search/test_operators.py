@@ -8,11 +8,14 @@ from oasis_search.errors import SettingError
 from oasis_search.search import Filter, Query, search
 from oasis_search.search.filters import has_exact_words
 from oasis_search.search.operators import read_operators
-from oasis_search.syntax import LANGUAGES
+from oasis_search.syntax import KINDS, LANGUAGES
 from tests.unit.search.conftest import ENCODER
 
 if TYPE_CHECKING:
     from tests.unit.search.conftest import Build
+
+
+EVERY_LANGUAGE = {row.name for row in LANGUAGES}
 
 
 def read(text: str) -> tuple[str, Filter]:
@@ -36,8 +39,34 @@ def test_every_operator_has_its_field() -> None:
 
 def test_names_are_read_as_people_write_them() -> None:
     assert read("language:JS read file:a.js")[1] == Filter(frozenset({"javascript"}), ("a.js",))
-    everything_else = read("-lang:python sort")[1].languages
-    assert everything_else == {row.name for row in LANGUAGES} - {"python"}
+    assert read("-lang:python sort")[1].languages == EVERY_LANGUAGE - {"python"}
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("-lang:python -lang:go", EVERY_LANGUAGE - {"python", "go"}),
+        ("-lang:python,go", EVERY_LANGUAGE - {"python", "go"}),
+        ("lang:go -lang:python", {"go"}),
+        ("-lang:go lang:python,go", {"python"}),
+    ],
+)
+def test_what_is_left_out_narrows_what_is_asked_for(text: str, left: set[str]) -> None:
+    assert read(f"{text} sort")[1].languages == left
+    field = read_operators(Query("-lang:go sort", 5, Filter(languages=frozenset({"go", "rust"}))))
+    assert field.filter.languages == {"rust"}
+
+
+def test_kinds_left_out_narrow_too() -> None:
+    assert read("-kind:text -kind:module sort")[1].kinds == set(KINDS) - {"text", "module"}
+    assert read("kind:method -kind:text sort")[1].kinds == {"method"}
+
+
+def test_a_question_that_leaves_nothing_is_refused() -> None:
+    with pytest.raises(SettingError, match=r"No language is left.* go, which is all that it asks for"):
+        read("lang:go -lang:go sort")
+    with pytest.raises(SettingError, match="No kind is left"):
+        read(f"-kind:{','.join(KINDS)} sort")
 
 
 @pytest.mark.parametrize(

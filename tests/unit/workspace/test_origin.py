@@ -1,5 +1,7 @@
 """Which piece of code a place, a selection or a text means."""
 
+from pathlib import PurePath
+
 import pytest
 
 from oasis_search.errors import WorkspaceError
@@ -35,7 +37,7 @@ def origin(marked: str, last: str = "") -> Origin:
     """The piece that means the first occurrence of `marked`, up to the end of `last`."""
     start = SOURCE.index(marked)
     end = SOURCE.index(last, start) + len(last) if last else start
-    return origin_at(SOURCE.encode(), PYTHON, "a.py", start, end)
+    return origin_at(SOURCE.encode(), PYTHON, "/work/in/a.py", start, end)
 
 
 @pytest.mark.parametrize("place", ["def read", "one at a time", "rows = []", "Read all rows", "return rows"])
@@ -44,8 +46,17 @@ def test_a_place_means_the_function_around_it(place: str) -> None:
     assert (found.name, found.container) == ("read", "Store")
     assert found.text_utf8.startswith(b"def read(self")
     assert found.encoded_text.startswith("Store.read\ndef read(self")
-    assert found.place is not None
-    assert SOURCE.encode()[found.place.start_byte : found.place.end_byte] == found.text_utf8
+    lies = found.place_in(PurePath("/work"))
+    assert lies is not None
+    assert SOURCE.encode()[lies.start_byte : lies.end_byte] == found.text_utf8
+
+
+def test_a_piece_has_a_place_in_every_folder_that_holds_it() -> None:
+    found = origin("def read")
+    paths = [
+        place and place.path for place in map(found.place_in, map(PurePath, ("/work", "/work/in", "/x")))
+    ]
+    assert paths == ["in/a.py", "a.py", None]
 
 
 def test_a_selection_that_nearly_is_a_function_means_it() -> None:
@@ -78,7 +89,7 @@ def test_places_between_and_beyond_mean_the_nearest() -> None:
 
 def test_a_pasted_function_is_a_unit_and_other_text_is_itself() -> None:
     found = origin_of_text("def send(mail):\n    return post(mail)\n", PYTHON)
-    assert (found.name, found.place) == ("send", None)
+    assert (found.name, found.place_in(PurePath("/"))) == ("send", None)
     loose = origin_of_text("for (;;) { step(); }", TEXT)
     assert loose.encoded_text == "for (;;) { step(); }"
     with pytest.raises(WorkspaceError, match="no words"):

@@ -1,7 +1,10 @@
 """The session with real worker processes, a real store and real files."""
 
+import contextlib
 import os
+import shutil
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
@@ -13,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import oasis_search.workspace.folder as folder_module
 from oasis_search.encoder import load
 from oasis_search.errors import WorkspaceError
 from oasis_search.index import Delta, IndexedFile, Snapshot, quantise
@@ -24,6 +28,7 @@ from oasis_search.workspace.changes import Cause, FileChange
 from oasis_search.workspace.files import SourceText, source_of_bytes
 from oasis_search.workspace.session import Session
 from oasis_search.workspace.status import FolderStatus, Phase
+from tests.damage import damage_table
 
 READY_S = 60
 
@@ -214,6 +219,26 @@ def test_bad_files_are_counted_with_a_reason_and_the_rest_is_indexed(cache: Path
         assert {"curriculum", "withdraw"} <= set(names(session, "curriculum withdraw"))
 
 
+def too_large(session: Session) -> list[str]:
+    return [problem.detail for problem in session.status()[0].problems if problem.reason == "too-large"]
+
+
+def test_another_limit_on_file_size_holds_for_files_that_did_not_change(cache: Path, root: Path) -> None:
+    write(root, {"long.py": "def unabridged():\n    pass\n" + "x = 1\n" * 10_000})
+    time.sleep(0.05)  # past the window in which a time stamp is not trusted
+    with open_session(cache, root, max_file_kb=20) as session:
+        assert "unabridged" not in names(session, "unabridged")
+    with open_session(cache, root, max_file_kb=30) as session:
+        assert "over 30,720 bytes" in too_large(session)[0]
+        session.set_settings(Settings(cache_dir=str(cache), index=IndexSettings(max_file_kb=100)))
+        assert session.wait_ready(READY_S)
+        assert too_large(session) == []
+        assert "unabridged" in names(session, "unabridged")
+    with open_session(cache, root, max_file_kb=20) as session:
+        assert len(too_large(session)) == 1
+        assert "unabridged" not in names(session, "unabridged")
+
+
 def test_status_counts_never_fall_while_indexing(cache: Path, root: Path) -> None:
     write(root, {f"gen/m{i}.py": f"def handler_{i}():\n    return {i}\n" for i in range(300)})
     seen: list[FolderStatus] = []
@@ -287,6 +312,58 @@ def test_a_folder_that_vanishes_is_told_and_its_units_are_kept_for_its_return(
         wait_until(lambda: session.status()[0].message == "")
 
 
+def test_a_folder_that_comes_back_is_watched_and_its_message_is_over(
+    cache: Path, root: Path, tmp_path: Path
+) -> None:
+    def state() -> tuple[Phase, str, str]:
+        status = session.status()[0]
+        return status.phase, status.watching, status.message
+
+    with open_session(cache, root) as session:
+        session.watch(root)
+        wait_until(lambda: state() == (Phase.READY, "own", ""))
+        root.rename(tmp_path / "unplugged")
+        wait_until(lambda: state()[:2] == (Phase.FAILED, "off"))
+        assert "does not exist" in state()[2]
+        (tmp_path / "unplugged").rename(root)
+        wait_until(lambda: state() == (Phase.READY, "own", ""))
+
+
+def test_a_failed_folder_that_comes_back_is_indexed_with_the_next_change(
+    cache: Path, root: Path, tmp_path: Path
+) -> None:
+    with open_session(cache, root, watch=False) as session:
+        root.rename(tmp_path / "unplugged")
+        session._indexer.post(lambda: session._indexer.rescan(root))
+        wait_until(lambda: session.status()[0].phase is Phase.FAILED)
+        (tmp_path / "unplugged").rename(root)
+        session.apply(watched(root / "README.md"))
+        wait_until(lambda: session.status()[0].phase is Phase.READY)
+        assert session.status()[0].message == ""
+
+
+def test_what_could_not_be_written_is_written_later(
+    cache: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_module, "SAVE_AGAIN_S", 0.1)
+    with open_session(cache, root) as session:
+        store = session._indexer._store
+        assert store is not None
+        store._db.execute("PRAGMA busy_timeout=0")
+        with contextlib.closing(sqlite3.connect(session.store_file, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            write(root, {"late.py": "def arrives_late():\n    return 1\n"})
+            session.apply(watched(root / "late.py"))
+            wait_until(lambda: "cannot be written" in session.status()[0].message)
+            session.apply(watched(root / "README.md"))
+            assert session.wait_ready(READY_S)
+        wait_until(lambda: session.status()[0].message == "")
+        assert session.status()[0].embedded > 0
+    with open_session(cache, root) as session:
+        assert session.status()[0].embedded == 0
+        assert "arrives_late" in names(session, "arrives late")
+
+
 def test_reindex_reads_everything_anew(cache: Path, root: Path) -> None:
     with open_session(cache, root) as session:
         before = session.status()[0].embedded
@@ -302,6 +379,29 @@ def test_an_unwritable_cache_is_said_and_searching_works_all_the_same(tmp_path: 
     with open_session(blocked / "cache", root) as session:
         assert "cannot be opened" in session.status()[0].message
         assert "withdraw" in names(session, "withdraw")
+
+
+@pytest.mark.parametrize("table", ["entries", "records", "vectors"])
+def test_a_damaged_index_is_said_and_searching_works_all_the_same(
+    cache: Path, root: Path, table: str
+) -> None:
+    with open_session(cache, root) as session:
+        store_file = session.store_file
+    damage_table(store_file, table)
+    shutil.rmtree(cache / "packs")
+    with open_session(cache, root) as session:
+        state = session.status()[0]
+        assert state.phase is Phase.READY
+        assert state.problem_counts == {}
+        assert f"{store_file} is damaged" in state.message
+        assert "withdraw" in names(session, "withdraw")
+        session.reindex()
+        assert session.wait_ready(READY_S)
+        assert "Delete the file" in session.status()[0].message
+        assert "withdraw" in names(session, "withdraw")
+    store_file.unlink()
+    with open_session(cache, root) as session:
+        assert session.status()[0].message == ""
 
 
 NAMES = ("a.py", "b.py", "deep/c.py", "deep/d.go", "notes.md")

@@ -8,6 +8,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from oasis_search.index.model_text import model_text
 from oasis_search.index.tiers import covered
 from oasis_search.search.query import Query
 from oasis_search.service import EncoderSpec
-from oasis_search.settings import SearchSettings, Settings
+from oasis_search.settings import IndexSettings, SearchSettings, Settings
 from oasis_search.workspace import indexer, upgrade
 from oasis_search.workspace.changes import Cause, FileChange
 from oasis_search.workspace.session import Session
@@ -154,6 +155,15 @@ def test_the_model_covers_everything_once(
         assert share(session) == 1.0
         assert session.status()[0].embedded == 0
     assert len(models.encoded("a")) == N_FUNCTIONS
+
+
+def test_nobody_waits_for_a_model_of_a_folder_that_is_not_indexed(models: Models, root: Path) -> None:
+    models.add("a")
+    settings = Settings(cache_dir=str(root.parent / "cache"), index=IndexSettings(enabled=False))
+    with Session(replace(settings, search=SearchSettings(model="a"))) as session:
+        session.add_folder(root)
+        assert session.wait_ready(WITHIN_S, with_model=True)
+        assert session.wait_model(WITHIN_S)
 
 
 def test_an_edit_encodes_what_changed_and_nothing_else(models: Models, root: Path) -> None:

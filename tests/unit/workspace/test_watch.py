@@ -12,7 +12,7 @@ import pytest
 import watchfiles
 
 import oasis_search.workspace.watch as watch_module
-from oasis_search.workspace.watch import Batch, Watcher, is_below_default_exclude, is_git_state
+from oasis_search.workspace.watch import Batch, Watcher, Watching, is_below_default_exclude, is_git_state
 
 PATIENCE_S = 30
 """Only a failing test waits this long."""
@@ -23,6 +23,7 @@ class Log:
 
     def __init__(self) -> None:
         self.changes: Batch = []
+        self.states: list[Watching] = []
         self.problems: list[str] = []
         self.threads: set[str] = set()
         self._news = threading.Condition()
@@ -33,8 +34,9 @@ class Log:
             self.threads.add(threading.current_thread().name)
             self._news.notify_all()
 
-    def on_problem(self, sentence: str) -> None:
+    def on_state(self, watching: Watching, sentence: str) -> None:
         with self._news:
+            self.states.append(watching)
             self.problems.append(sentence)
             self._news.notify_all()
 
@@ -59,7 +61,7 @@ def root(tmp_path: Path) -> Path:
 def log(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Log]:
     """The log of a watcher of `root` that is seen to be awake."""
     log = Log()
-    watcher = Watcher(root, on_batch=log.on_batch, on_problem=log.on_problem)
+    watcher = Watcher(root, on_batch=log.on_batch, on_state=log.on_state)
     watcher.start()
     wake(log, root)
     yield log
@@ -132,7 +134,7 @@ def test_what_the_caller_ignores_is_not_reported(root: Path) -> None:
         asked.append(path)
         return path.endswith(".log")
 
-    watcher = Watcher(root, on_batch=log.on_batch, on_problem=log.on_problem, ignored=ignored)
+    watcher = Watcher(root, on_batch=log.on_batch, on_state=log.on_state, ignored=ignored)
     watcher.start()
     wake(log, root)
     (root / "sub/a.log").touch()
@@ -145,7 +147,7 @@ def test_what_the_caller_ignores_is_not_reported(root: Path) -> None:
 
 def test_stop_ends_the_thread_and_may_be_called_again(root: Path) -> None:
     log = Log()
-    watcher = Watcher(root, on_batch=log.on_batch, on_problem=log.on_problem)
+    watcher = Watcher(root, on_batch=log.on_batch, on_state=log.on_state)
     watcher.stop()
     watcher.start()
     watcher.stop()
@@ -161,7 +163,7 @@ def test_stop_may_be_called_from_a_callback(root: Path) -> None:
         watcher.stop()
         called.set()
 
-    watcher = Watcher(root, on_batch=on_batch, on_problem=pytest.fail)
+    watcher = Watcher(root, on_batch=on_batch, on_state=lambda _, sentence: pytest.fail(sentence))
     watcher.start()
     for number in range(PATIENCE_S * 10):
         (root / "probe").write_text(str(number))
@@ -180,7 +182,7 @@ def test_a_callback_that_fails_does_not_end_the_watching(
         log.on_batch(batch)
         raise ValueError("a fault of the receiver")
 
-    watcher = Watcher(root, on_batch=on_batch, on_problem=log.on_problem)
+    watcher = Watcher(root, on_batch=on_batch, on_state=log.on_state)
     watcher.start()
     wake(log, root)
     (root / "next").touch()
@@ -197,6 +199,8 @@ def test_a_root_that_goes_and_comes_back_is_reported_and_watched_again(log: Log,
     log.wait_for(root, "created")
     log.changes.clear()
     wake(log, root)
+    assert log.states == ["off", "own"]
+    assert log.problems[-1] == ""
 
 
 def test_without_notifications_the_folder_is_polled(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,13 +215,13 @@ def test_without_notifications_the_folder_is_polled(root: Path, monkeypatch: pyt
     monkeypatch.setattr(watchfiles, "watch", limited)
     monkeypatch.setattr(watch_module, "_POLL_MS", 50)
     log = Log()
-    watcher = Watcher(root, on_batch=log.on_batch, on_problem=log.on_problem)
+    watcher = Watcher(root, on_batch=log.on_batch, on_state=log.on_state)
     watcher.start()
     wake(log, root)
     (root / "sub/old.py").unlink()
     log.wait_for(root / "sub/old.py", "deleted")
     watcher.stop()
-    assert len(log.problems) == 1
+    assert log.states == ["polling"]
     assert "cannot be watched (OS file watch limit reached.)" in log.problems[0]
     assert "fs.inotify.max_user_watches" in log.problems[0]
 
@@ -230,10 +234,11 @@ def test_a_watcher_that_cannot_go_on_says_so(
 
     monkeypatch.setattr(watchfiles, "watch", broken)
     log = Log()
-    watcher = Watcher(root, on_batch=log.on_batch, on_problem=log.on_problem)
+    watcher = Watcher(root, on_batch=log.on_batch, on_state=log.on_state)
     watcher.start()
     log.wait_for_problem("are no longer watched (no backend)")
     watcher.stop()
+    assert log.states == ["polling", "off"]
     assert "the watcher of" in caplog.text
 
 

@@ -1,6 +1,7 @@
 """`oasis/duplicates`: groups of copies over the open folders."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oasis_search.errors import SettingError
@@ -11,6 +12,8 @@ from oasis_search.lsp.params import read_filter, read_limit, read_object, read_u
 if TYPE_CHECKING:
     from oasis_search.lsp.server import OasisServer
     from oasis_search.search.clones import Level
+    from oasis_search.syntax import Span
+    from oasis_search.workspace.duplication import DuplicateGroup
     from oasis_search.workspace.session import Session
 
 _FIELDS = frozenset(protocol.DuplicatesParams.__annotations__)
@@ -31,17 +34,22 @@ class Duplicates:
         limit = read_limit(known, self._server.configuration.settings.search.limit)
         restriction = read_filter(known)
         uri = read_uri(known, "folder")
-        roots = self._server.folders.roots if uri is None else [self._server.folders.root_of(uri)]
+        folder = None if uri is None else self._server.folders.root_of(uri)
 
         def find(session: "Session", cancelled: Callable[[], bool]) -> protocol.DuplicatesResult:
+            from oasis_search.workspace.gaps import describe_gaps
+
+            roots = session.folders if folder is None else (folder,)
             weakest = read_level(known.get("level", "edited"))
             answers = [
                 session.duplicates(root, restriction=restriction, weakest=weakest, cancelled=cancelled)
                 for root in roots
             ]
-            ranked = sorted(
-                ((answer.root, group) for answer in answers for group in answer.groups),
-                key=lambda entry: -entry[1].worth,
+            ranked = _without_parts(
+                sorted(
+                    ((answer.root, group) for answer in answers for group in answer.groups),
+                    key=lambda entry: -entry[1].worth,
+                )
             )
             groups = []
             for root, group in ranked[:limit]:
@@ -53,11 +61,27 @@ class Duplicates:
                 "total": len(ranked),
                 "units": sum(answer.units for answer in answers),
             }
+            message = describe_gaps(state for state in session.status() if state.root in roots)
             if not ranked:
-                result["message"] = "No copies were found." if roots else "No folder is open."
+                message = message or ("No copies were found." if roots else "No folder is open.")
+            if message:
+                result["message"] = message
             return result
 
         return await self._server.engine.ask(find)
+
+
+def _without_parts(ranked: "list[tuple[Path, DuplicateGroup]]") -> "list[tuple[Path, DuplicateGroup]]":
+    """The groups, in order, but for those that an earlier one holds: folders may lie in one another."""
+    kept: list[tuple[Path, DuplicateGroup]] = []
+    holders: dict[tuple[Path, Span], set[int]] = {}
+    for root, group in ranked:
+        places = [(root / view.path, view.span) for view in group.members]
+        if not set.intersection(*(holders.get(place, set()) for place in places)):
+            for place in places:
+                holders.setdefault(place, set()).add(len(kept))
+            kept.append((root, group))
+    return kept
 
 
 def read_level(value: object) -> "Level":
