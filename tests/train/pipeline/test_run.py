@@ -195,6 +195,22 @@ def test_values_one_at_a_time_are_compared_with_the_recipe_as_it_is(
     assert "'a.b' is no grid" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "values", ["negatives.k=1,7", "corpus.dev_share=0.1", "label.mode=doc-doc", "twins.rewritten=0.3"]
+)
+@pytest.mark.parametrize("way", ["--each", "--grid"])
+def test_a_variant_of_a_shared_stage_is_refused_before_anything_is_made(
+    way: str, values: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "ablation"
+    section = values.partition(".")[0]
+    assert main(["ablate", "smoke", "--out", str(out), way, values, *settings()]) == 2
+    said = capsys.readouterr().err
+    assert f"'{values.partition(',')[0]}' changes [{section}]" in said
+    assert "another --out and another --shared" in said
+    assert not out.exists()
+
+
 def test_stages_out_of_order_say_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for verb in ("train", "label", "export"):
         assert main([verb, "smoke", "--out", str(tmp_path)]) == 2
