@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from dataclasses import replace
 
 from oasis_search.encoder import load
 from oasis_search.errors import SettingError
@@ -31,7 +32,7 @@ def evaluate_models(options: argparse.Namespace) -> int:
             name = encoder.name if encoder.name not in measured else str(model)
             measured[name] = []
             for suite in suites:
-                measured[name].append(measure(encoder, suite, progress=progress))
+                measured[name].append(replace(measure(encoder, suite, progress=progress), model=name))
                 if not (options.json or options.markdown):
                     prefix = f"{name:12} " if len(options.model) > 1 else ""
                     print(prefix + format_result(measured[name][-1].result))
