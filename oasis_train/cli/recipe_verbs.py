@@ -59,7 +59,7 @@ def export(options: argparse.Namespace) -> int:
     from oasis_train.pipeline.recipe import load_recipe
     from oasis_train.pipeline.run import STAGES, Run
 
-    STAGES["export"](Run(load_recipe(options.recipe), options.out))
+    STAGES["export"](Run(load_recipe(options.recipe, tuple(options.set)), options.out))
     print(options.out / "model")
     return 0
 
@@ -156,7 +156,7 @@ def _export_onnx(options: argparse.Namespace) -> int:
     from oasis_search.encoder.hub import locate
     from oasis_train.onnx.export import export_onnx
 
-    if options.model is None or options.recipe is not None:
+    if options.model is None or options.recipe is not None or options.set:
         raise SettingError("export --onnx takes no recipe; name the transformer with --model.")
     if options.calibrate and not options.int8:
         raise SettingError("--calibrate changes nothing without --int8.")

@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 import oasis_train
-from oasis_search.encoder import load
+from oasis_search.encoder import load, read_manifest
 from oasis_train.cli import main
 from oasis_train.data import RefinedPair, ShardedTable
 from oasis_train.pipeline.ablate import each_variants
 from oasis_train.pipeline.recipe import load_recipe, shipped_recipes
+from oasis_train.static.export import export_static
 
 ROOT = Path(oasis_train.__file__).parent
 
@@ -82,6 +83,54 @@ def test_a_finished_run_can_be_joined_with_a_table(finished: Path, tmp_path: Pat
     products = [encoder.encode(codes) @ encoder.encode(codes).T for encoder in (joined, alone, static)]
     np.testing.assert_allclose(products[0], 0.5 * products[1] + 0.5 * products[2], atol=1e-5)
     assert (joined.name, (out / "model-joined" / "transformer").is_dir()) == ("smoke", True)
+
+
+def test_exported_folders_follow_what_they_are_made_of(finished: Path, tmp_path: Path) -> None:
+    out, table = tmp_path / "run", tmp_path / "table"
+    shutil.copytree(finished, out)
+    _write_table(table, scale=1.0)
+
+    def export(*overrides: str) -> dict[str, int]:
+        """Times at which each folder was made."""
+        assert main(["export", "smoke", "--out", str(out), *settings(*overrides)]) == 0
+        return {folder.name: folder.stat().st_ctime_ns for folder in out.glob("model*")}
+
+    joining = f"export.join.table='{table}'"
+    first = export(joining)
+    assert set(first) == {"model", "model-joined"}
+    assert export(joining) == first
+    assert export() == first  # what another command line asked for is not lost
+    before = read_manifest(out / "model-joined").fingerprint
+    _write_table(table, scale=2.0)
+    second = export(joining)
+    assert read_manifest(out / "model-joined").fingerprint != before
+    assert second["model"] == first["model"]
+    export(joining, "licence='MIT'")
+    assert read_manifest(out / "model-joined").licence == "MIT"
+    shutil.rmtree(out / "model")
+    export()
+    assert load(out / "model").dim == 32
+    with (out / "train" / "stage.json").open("r+", encoding="utf-8") as file:
+        manifest = json.load(file)
+        manifest["outputs"]["losses.jsonl"] = "of another training"
+        file.seek(0)
+        json.dump(manifest, file)
+        file.truncate()
+    assert set(export()) == {"model"}  # a model joined of the one before would say something else
+
+
+def _write_table(folder: Path, *, scale: float) -> None:
+    ones = np.ones(2, dtype=np.float32)
+    export_static(
+        folder,
+        ["read", "file"],
+        scale * np.eye(2, 8, dtype=np.float32),
+        {"code": ones, "query": ones},
+        name="small",
+        damping={"code": 0.5, "query": 1.0},
+        licence="Apache-2.0",
+        training={},
+    )
 
 
 def test_runs_of_the_same_sources_share_their_first_stages(finished: Path, tmp_path: Path) -> None:
