@@ -75,6 +75,7 @@ def ablate_recipe(options: argparse.Namespace) -> int:
         paper_variants,
     )
     from oasis_train.pipeline.recipe import load_recipe
+    from oasis_train.pipeline.run import Run
     from oasis_train.report import write_report
     from oasis_train.report.drawing import standalone
     from oasis_train.report.figures import difference_bars
@@ -105,7 +106,8 @@ def ablate_recipe(options: argparse.Namespace) -> int:
     if found.differences:
         bars = difference_bars(found.differences, found.rows[0]["variant"])
         (options.out / "ablation.svg").write_text(standalone(bars), encoding="utf-8")
-    write_report(options.out, options.out / "report.html")
+    folders = Run(recipe, options.out, options.shared).folders
+    write_report(options.out, folders, options.out / "report.html")
     return 0
 
 

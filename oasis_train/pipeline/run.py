@@ -39,6 +39,11 @@ class Run:
         """Where a stage keeps its files."""
         return (self.shared if self.shared and stage in SHARED else self.out) / stage
 
+    @property
+    def folders(self) -> dict[str, Path]:
+        """Where every stage keeps its files, in the order of the stages."""
+        return {stage: self.folder(stage) for stage in STAGES}
+
 
 def run_recipe(run: Run, on_stage: Callable[[str], None] | None = None) -> None:
     """Do every stage that is not up to date; `on_stage` hears the name of each as it begins."""
@@ -160,7 +165,7 @@ def _evaluate(run: Run) -> None:
 def _report(run: Run) -> None:
     from oasis_train.report import write_report
 
-    write_report(run.out, run.out / "report.html")
+    write_report(run.out, run.folders, run.out / "report.html")
 
 
 STAGES: Mapping[str, Callable[[Run], Any]] = {
