@@ -271,6 +271,7 @@ def test_shipped_recipes_load() -> None:
     assert set(found) == {"mini-ablation", "oasis-1.5b", "oasis-mini", "oasis-static", "smoke"}
     paper = found["oasis-1.5b"].train
     assert (paper.batch, paper.learning_rate, paper.epsilon, paper.cosent_weight) == (2560, 5e-4, 1e-3, 0.02)
+    assert (paper.gather_ranks, paper.gather_gradient) == (8, False)
 
 
 def test_a_wrong_key_is_said_with_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

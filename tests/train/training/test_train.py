@@ -8,6 +8,7 @@ import json
 import shutil
 import textwrap
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from oasis_train.errors import TrainingError
 from oasis_train.training.config import TrainConfig
 from oasis_train.training.records import read_records
 from oasis_train.training.stage import train
+from oasis_train.training.trainer import Trainer
 from tests.train.training.tables import small_config, write_tables
 
 Tables = tuple[Path, Path, Path]
@@ -212,6 +214,12 @@ def test_a_loss_that_is_no_number_names_the_step_and_its_rows(tables: Tables, tm
     checkpoint = partial / "checkpoints" / f"step-{step - 1:09d}"
     assert f"The checkpoint {checkpoint} is kept" in str(raised.value)
     assert (checkpoint / "position.json").is_file()
+
+
+def test_a_group_that_does_not_divide_the_processes_is_refused() -> None:
+    processes: Any = SimpleNamespace(num_processes=12)
+    with pytest.raises(TrainingError, match="gather_ranks is 8, which does not divide the 12 processes"):
+        Trainer(small_config(gather_ranks=8), processes, processes)
 
 
 def test_damaged_start_weights_stop_at_the_first_step(tables: Tables, tmp_path: Path) -> None:
