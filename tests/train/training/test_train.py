@@ -143,6 +143,39 @@ def test_a_finished_stage_holds_no_checkpoint_and_is_not_done_again(
     assert len(read_records(out / "losses.jsonl")) == 3
 
 
+def test_a_suite_that_decides_nothing_starts_nothing_anew(tables: Tables, tmp_path: Path) -> None:
+    suite, out = write_suite(tmp_path / "suite", tables), tmp_path / "train"
+    first = train(small_config(max_steps=4, dev_sample=0), *tables, out)
+    assert train(small_config(max_steps=4, dev_sample=0), *tables, out, suites=[suite]) == first
+
+    config = small_config(max_steps=4, dev_sample=0, eval_every=1, patience=9, watch="names")
+    watched = train(config, *tables, out, suites=[suite])
+    assert watched["facts"]["suites"] == {"names": watched["inputs"]["suite names"]}
+    (suite / "qrels.tsv").write_text((suite / "qrels.tsv").read_text().partition("\n")[0] + "\n")
+    assert train(config, *tables, out, suites=[suite])["key"] != watched["key"]
+
+
+def test_a_killed_run_goes_on_when_one_more_suite_is_named(tables: Tables, tmp_path: Path) -> None:
+    def stop(what: str, done: int, _: int) -> None:
+        if (what, done) == ("train", 3):
+            raise KeyboardInterrupt
+
+    config = small_config(max_steps=4, dev_sample=20, checkpoint_every=1, eval_every=2)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, *tables, tmp_path / "train", progress=stop)
+    suite, steps = write_suite(tmp_path / "names", tables), list[int]()
+    train(
+        config,
+        *tables,
+        tmp_path / "train",
+        suites=[suite],
+        progress=lambda what, done, _: steps.append(done) if what == "train" else None,
+    )
+    assert steps == [4]
+    evaluations = read_records(tmp_path / "train" / "evaluations.jsonl")
+    assert [sorted(row) for row in evaluations] == [["dev", "step"], ["dev", "names", "step"]]
+
+
 def test_cached_gradients_train_to_the_weights_of_whole_batches(tables: Tables, tmp_path: Path) -> None:
     for chunk in (0, 3):
         train(small_config(max_steps=4, chunk=chunk, dev_sample=0), *tables, tmp_path / str(chunk))
