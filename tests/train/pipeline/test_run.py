@@ -55,6 +55,7 @@ def test_a_run_leaves_model_tables_and_report(finished: Path) -> None:
     assert [suite["name"] for suite in facts["suites"]] == ["dev"]
     assert facts["suites"][0]["queries"] > 20
     assert "| dev MRR@1000" in (finished / "evaluation.md").read_text()
+    assert "code, both in the forms that the stage views drew" in (finished / "model/README.md").read_text()
     report = (finished / "report.html").read_text()
     assert "<html" in report
     assert 'src="http' not in report

@@ -122,6 +122,7 @@ def test_the_card_says_what_the_model_was_made_from(finished: Path) -> None:
     assert f"| names | {facts['results']['names']:.2f} |" in card
     assert '"learning_rate": 0.001' in card
     assert 'question: "query: "' in card
+    assert "documentation against their code.\n" in card
 
 
 def test_a_finished_stage_holds_no_checkpoint_and_is_not_done_again(
