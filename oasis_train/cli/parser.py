@@ -169,6 +169,11 @@ def _add_evaluate(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         default="formatted",
         help="joined: code as tokens joined by spaces, as the paper's authors feed it",
     )
+    verb.add_argument(
+        "--hard",
+        metavar="MODEL",
+        help="also measure the hard queries of each suite: those that neither BM25 nor MODEL answers first",
+    )
     shape = verb.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     shape.add_argument("--markdown", action="store_true", help="tables with the published rows beside ours")

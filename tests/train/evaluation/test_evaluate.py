@@ -97,6 +97,16 @@ def test_two_models_of_one_name_are_told_apart(
     assert f"| tiny | {copy} | static |" in capsys.readouterr().out
 
 
+def test_hard_queries_are_measured_besides(suite_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["evaluate", "--model", "static", "--hard", "static", "--suite", str(suite_folder), "--json"]
+    assert main(command) == 0
+    said = capsys.readouterr()
+    whole, hard = json.loads(said.out)["suites"]
+    assert (hard["name"], hard["queries"], whole["queries"]) == ("tiny hard", 1, 3)
+    assert hard["value"] == 50.0  # the second of two
+    assert "tiny hard: 1 of 3 queries whose code neither BM25 nor static" in said.err
+
+
 def test_missing_file_is_named(suite_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (suite_folder / "qrels.tsv").unlink()
     with pytest.raises(SuiteError, match=r"qrels\.tsv is missing"):
