@@ -3,12 +3,14 @@
 import argparse
 import json
 import sys
+from dataclasses import replace
 
-from oasis_search.encoder import load
+from oasis_search.encoder import Encoder, load
 from oasis_search.errors import SettingError
 from oasis_train.cli.bars import progress_bars
 from oasis_train.evaluation.evaluate import Measurement, SuiteResult, measure
 from oasis_train.evaluation.forms import in_form
+from oasis_train.evaluation.hard import hard_subset
 from oasis_train.evaluation.public import find_public, load_public
 from oasis_train.evaluation.significance import Comparison, compare_suites
 from oasis_train.evaluation.suites import Suite, load_suite
@@ -31,7 +33,7 @@ def evaluate_models(options: argparse.Namespace) -> int:
             name = encoder.name if encoder.name not in measured else str(model)
             measured[name] = []
             for suite in suites:
-                measured[name].append(measure(encoder, suite, progress=progress))
+                measured[name].append(replace(measure(encoder, suite, progress=progress), model=name))
                 if not (options.json or options.markdown):
                     prefix = f"{name:12} " if len(options.model) > 1 else ""
                     print(prefix + format_result(measured[name][-1].result))
@@ -60,7 +62,17 @@ def _suites(options: argparse.Namespace) -> list[Suite]:
                 print(f"oasis-train: {note}", file=sys.stderr)
     if not suites:
         raise SettingError("There is nothing to measure on: name folders with --suite or --public.")
-    return [in_form(suite, options.form) for suite in suites]
+    suites = [in_form(suite, options.form) for suite in suites]
+    return suites + (_hard_subsets(suites, load(options.hard)) if options.hard else [])
+
+
+def _hard_subsets(suites: list[Suite], reference: Encoder) -> list[Suite]:
+    found = []
+    for suite in suites:
+        hard, rule = hard_subset(suite, reference)
+        print(f"oasis-train: {hard.name}: {rule.sentence}.", file=sys.stderr)
+        found.append(hard)
+    return found
 
 
 def _comparisons(measured: dict[str, list[Measurement]]) -> list[Comparison]:

@@ -69,6 +69,10 @@ def _add(
 
 def _add_recipe_name(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("recipe", help="a shipped recipe's name, or a TOML file")
+    _add_set(verb)
+
+
+def _add_set(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--set",
         action="append",
@@ -121,10 +125,11 @@ def _add_export(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         verbs,
         "export",
         "put the trained model of a run into OUT/model, or write a transformer as ONNX",
-        "export smoke --out /tmp/smoke",
+        "export smoke --out /tmp/smoke --set export.join.table=static",
         "export --onnx --int8 --model ~/all-MiniLM-L6-v2 --out minilm-int8",
     )
     verb.add_argument("recipe", nargs="?", help="a shipped recipe's name, or a TOML file")
+    _add_set(verb)
     verb.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="folder of the run")
     group = verb.add_argument_group("ONNX", "instead of a recipe; OUT itself becomes the model folder")
     group.add_argument("--onnx", action="store_true", help="export a transformer for onnxruntime")
@@ -163,6 +168,11 @@ def _add_evaluate(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         choices=("formatted", "joined"),
         default="formatted",
         help="joined: code as tokens joined by spaces, as the paper's authors feed it",
+    )
+    verb.add_argument(
+        "--hard",
+        metavar="MODEL",
+        help="also measure the hard queries of each suite: those that neither BM25 nor MODEL answers first",
     )
     shape = verb.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="one JSON object instead of lines")

@@ -63,6 +63,7 @@ def plan_recipe(options: argparse.Namespace) -> int:
         query_tokens=options.query_tokens,
         code_tokens=options.code_tokens,
         epochs=recipe.train.epochs,
+        max_steps=recipe.train.max_steps,
     )
     machine = Machine(
         devices=options.gpus,

@@ -59,7 +59,7 @@ def export(options: argparse.Namespace) -> int:
     from oasis_train.pipeline.recipe import load_recipe
     from oasis_train.pipeline.run import STAGES, Run
 
-    STAGES["export"](Run(load_recipe(options.recipe), options.out))
+    STAGES["export"](Run(load_recipe(options.recipe, tuple(options.set)), options.out))
     print(options.out / "model")
     return 0
 
@@ -75,6 +75,7 @@ def ablate_recipe(options: argparse.Namespace) -> int:
         paper_variants,
     )
     from oasis_train.pipeline.recipe import load_recipe
+    from oasis_train.pipeline.run import Run
     from oasis_train.report import write_report
     from oasis_train.report.drawing import standalone
     from oasis_train.report.figures import difference_bars
@@ -105,7 +106,8 @@ def ablate_recipe(options: argparse.Namespace) -> int:
     if found.differences:
         bars = difference_bars(found.differences, found.rows[0]["variant"])
         (options.out / "ablation.svg").write_text(standalone(bars), encoding="utf-8")
-    write_report(options.out, options.out / "report.html")
+    folders = Run(recipe, options.out, options.shared).folders
+    write_report(options.out, folders, options.out / "report.html")
     return 0
 
 
@@ -156,7 +158,7 @@ def _export_onnx(options: argparse.Namespace) -> int:
     from oasis_search.encoder.hub import locate
     from oasis_train.onnx.export import export_onnx
 
-    if options.model is None or options.recipe is not None:
+    if options.model is None or options.recipe is not None or options.set:
         raise SettingError("export --onnx takes no recipe; name the transformer with --model.")
     if options.calibrate and not options.int8:
         raise SettingError("--calibrate changes nothing without --int8.")

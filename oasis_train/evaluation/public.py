@@ -106,30 +106,6 @@ def load_public(folder: Path, name: str) -> PublicSuite:
     return _told(suite, (None, CODE2CODE_SIZES[language]), files)
 
 
-def load_cached(name: str, config: str | None = None, *, language: str = "python") -> PublicSuite:
-    """A data set of CodeSearchNet's columns by its Hugging Face name, from the local cache alone.
-
-    Its test split is queries and pool at once. Raises SuiteError when it is not in the cache.
-    """
-    import datasets
-    from huggingface_hub import constants
-
-    was = datasets.config.HF_HUB_OFFLINE, constants.HF_HUB_OFFLINE
-    datasets.config.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE = True
-    try:
-        rows = datasets.load_dataset(name, config, split="test")
-    except (OSError, ValueError) as error:
-        raise SuiteError(
-            f"{name} is not in the local cache of Hugging Face data sets ({error}). Load it once online."
-        ) from error
-    finally:
-        datasets.config.HF_HUB_OFFLINE, constants.HF_HUB_OFFLINE = was
-    is_adversarial = "adv" in name
-    label = "advtest" if is_adversarial else f"csn-{language}"
-    expected = (19_210, 19_210) if is_adversarial else CSN_SIZES[language]
-    return _told(build_nl2code(label, language, rows, None), expected, ())
-
-
 def build_nl2code(name: str, language: str, asked: Iterable[Row], codebase: Iterable[Row] | None) -> Suite:
     """A suite of rows with CodeSearchNet's columns; without a codebase the asked rows are the pool."""
     queries = list(asked)

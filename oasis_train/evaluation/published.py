@@ -28,10 +28,8 @@ class Published:
     """Name of a suite -> metric."""
     sizes: Mapping[str, tuple[int, int]]
     """Name of a suite -> queries and items; 0 queries where their number was not published."""
-    means: Mapping[str, Mapping[str, float]]
     ablation: Mapping[str, float]
     """Variant -> mean of the eight NL2Code columns."""
-    hard: Mapping[str, float]
 
     def is_comparable(self, result: SuiteResult) -> bool:
         """Whether a result comes from the queries, the pool and the form that the published figures are of.
@@ -57,7 +55,5 @@ def load_published() -> Published:
         rows=tuple(PublishedRow(row["model"], row["source"], row["values"]) for row in facts["rows"]),
         metrics={name: column["metric"] for name, column in columns.items()},
         sizes={name: (column["pool"][0], column["pool"][1]) for name, column in columns.items()},
-        means=facts["means"],
         ablation=facts["ablation"],
-        hard=facts["hard"],
     )

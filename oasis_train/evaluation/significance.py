@@ -95,11 +95,6 @@ class MethodDifference:
     """Lower end of the 95 % interval of `difference`."""
     high: float
 
-    @property
-    def is_clear(self) -> bool:
-        """Whether the interval leaves 0 out."""
-        return self.low > 0 or self.high < 0
-
 
 def compare_methods(
     a: Sequence[Scores], b: Sequence[Scores], *, n_resamples: int = 2_000, seed: int = 3407

@@ -1,15 +1,15 @@
 """What each part of the method is worth: the paper's variants, and grids, from one set of labels.
 
 A variant is the recipe with some values replaced; stages before refinement are shared, so each costs one
-refinement, one training and one evaluation. With several seeds a variant is trained once for each. All are
-compared with the first, by the same queries.
+refinement, one training and one evaluation, and none may replace a value of those. With several seeds a
+variant is trained once for each. All are compared with the first, by the same queries.
 
 OUT/ablation.json               a row for every variant, seed and suite
 OUT/ablation-differences.json   a row for every variant but the first, on the mean of all suites
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
@@ -104,7 +104,7 @@ class Ablation:
 def ablate(
     recipe: str,
     overrides: Overrides,
-    variants: Iterable[Variant],
+    variants: Sequence[Variant],
     out: Path,
     shared: Path | None = None,
     *,
@@ -115,9 +115,12 @@ def ablate(
 ) -> Ablation:
     """Make and measure every variant under `out`; what is up to date is not made again.
 
-    The stages that all variants have in common lie in `shared`, or in `out` when it is not given.
+    The stages that all variants have in common lie in `shared`, or in `out` when it is not given. Raises
+    RecipeError, before anything is made, for a variant that would change one of them.
     """
     base = load_recipe(recipe, overrides)
+    for variant in variants:
+        _check_shared(variant, load_recipe(recipe, (*overrides, *variant.overrides)), base)
     shared = shared or out
     common = Run(base, out, shared, jobs=jobs, progress=progress)
     save_recipe(common)
@@ -164,6 +167,16 @@ def ablation_table(found: Ablation) -> str:
         cells += [_cell(means), _apart(apart.get(variant))]
         lines.append(f"| {variant} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _check_shared(variant: Variant, recipe: Recipe, base: Recipe) -> None:
+    for section in SHARED:
+        if getattr(recipe, section) != getattr(base, section):
+            raise RecipeError(
+                f"The variant {variant.name!r} changes [{section}], a stage that all variants share, so it "
+                "would train the same model. Make it a run of its own: oasis-train run RECIPE "
+                "--set KEY=VALUE with another --out and another --shared."
+            )
 
 
 def _rows(variant: Variant, seed: int, folder: Path) -> list[dict[str, Any]]:

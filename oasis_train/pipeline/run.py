@@ -8,13 +8,12 @@ OUT/evaluation.json, OUT/evaluation.md, OUT/report.html
 """
 
 import json
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from oasis_train.data import StageFolder, config_facts
+from oasis_train.data import config_facts
 from oasis_train.data.progress import Progress
 from oasis_train.pipeline.recipe import Recipe
 
@@ -39,6 +38,11 @@ class Run:
     def folder(self, stage: str) -> Path:
         """Where a stage keeps its files."""
         return (self.shared if self.shared and stage in SHARED else self.out) / stage
+
+    @property
+    def folders(self) -> dict[str, Path]:
+        """Where every stage keeps its files, in the order of the stages."""
+        return {stage: self.folder(stage) for stage in STAGES}
 
 
 def run_recipe(run: Run, on_stage: Callable[[str], None] | None = None) -> None:
@@ -147,50 +151,9 @@ def _train(run: Run) -> None:
 
 
 def _export(run: Run) -> None:
-    """Put the model where people look for it, whole or not at all."""
-    digest = StageFolder(run.folder("train")).digest
-    marker = run.out / ".model-digest"
-    facts = json.dumps([digest, config_facts(run.recipe.export), run.recipe.name])
-    if marker.is_file() and marker.read_text(encoding="utf-8") == facts:
-        return
-    marker.unlink(missing_ok=True)
-    part = run.out / ".model.part"
-    shutil.rmtree(part, ignore_errors=True)
-    shutil.copytree(run.folder("train") / "model", part)
-    shutil.rmtree(run.out / "model", ignore_errors=True)
-    part.rename(run.out / "model")
-    shutil.rmtree(run.out / "model-onnx", ignore_errors=True)
-    if run.recipe.export.onnx:
-        from oasis_train.onnx.export import export_onnx
+    from oasis_train.pipeline.export import export
 
-        export_onnx(
-            run.out / "model",
-            run.out / "model-onnx",
-            precision=run.recipe.export.onnx,
-            name=run.recipe.name,
-            calibrate=run.recipe.export.calibrate,
-        )
-    shutil.rmtree(run.out / "model-joined", ignore_errors=True)
-    if run.recipe.export.join.table:
-        _join(run)
-    marker.write_text(facts, encoding="utf-8")
-
-
-def _join(run: Run) -> None:
-    from oasis_train.pipeline.joining import Part, join_models
-
-    join = run.recipe.export.join
-    own = run.out / ("model-onnx" if run.recipe.export.onnx else "model")
-    of_code = join.code_share or join.share
-    join_models(
-        [
-            Part(str(own), 1 - join.share, 1 - of_code, name="transformer"),
-            Part(join.table, join.share, of_code, name="table"),
-        ],
-        run.out / "model-joined",
-        name=run.recipe.name,
-        licence=run.recipe.licence,
-    )
+    export(run)
 
 
 def _evaluate(run: Run) -> None:
@@ -202,7 +165,7 @@ def _evaluate(run: Run) -> None:
 def _report(run: Run) -> None:
     from oasis_train.report import write_report
 
-    write_report(run.out, run.out / "report.html")
+    write_report(run.out, run.folders, run.out / "report.html")
 
 
 STAGES: Mapping[str, Callable[[Run], Any]] = {

@@ -73,7 +73,10 @@ def make_plan(
 ) -> Plan:
     """Reckon a run; `probe` (on the same kind of device) replaces the machine's peak and utilisation."""
     prices = prices or Prices()
-    steps = max(1, round(data.pairs * data.epochs / setup.batch))
+    seen = data.pairs * data.epochs
+    if data.max_steps:
+        seen = min(seen, data.max_steps * setup.batch)
+    steps = max(1, round(seen / setup.batch))
     memory = step_memory(backbone, setup, machine.devices)
     lengths = min(data.query_tokens, setup.max_tokens), min(data.code_tokens, setup.max_tokens)
     flops = step_flops(backbone, setup, *lengths, devices=machine.devices)
@@ -92,7 +95,7 @@ def make_plan(
         trainable=trainable,
         pairs=data.pairs,
         steps=steps,
-        tokens=data.pairs * data.epochs * sum(lengths),
+        tokens=seen * sum(lengths),
         memory=memory,
         fits=memory.total * 1.1 <= machine.memory_gb * GB,
         flops_per_step=flops,

@@ -9,8 +9,8 @@ from oasis_train.plan.backbone import KNOWN, Backbone, load_backbone
 from oasis_train.training.config import TrainConfig
 
 Precision = Literal["float32", "autocast", "bf16"]
-"""`autocast` keeps weights in float32 and multiplies in bfloat16 (this trainer); `bf16` keeps bfloat16
-weights and gradients with a float32 copy in the optimizer (DeepSpeed, the paper's authors)."""
+"""`autocast` keeps weights in float32 and multiplies in bfloat16 (this trainer by itself); `bf16` keeps
+bfloat16 weights and gradients with a float32 copy in the optimizer (DeepSpeed, the paper's authors)."""
 
 Sharding = Literal["ddp", "zero2", "fsdp"]
 """What is divided over devices: nothing, gradients and optimizer, or weights as well."""
@@ -27,6 +27,8 @@ class Data:
     """Mean tokens of a docstring with its prompt, at most `Setup.max_tokens`."""
     code_tokens: float = 256.0
     epochs: float = 1.0
+    max_steps: int = 0
+    """Training ends after so many steps; 0 sets no limit."""
 
     @property
     def pairs(self) -> int:
@@ -53,11 +55,12 @@ class Setup:
 
     @classmethod
     def from_config(cls, config: TrainConfig, *, sharding: Sharding = "ddp") -> "Setup":
-        """The setup of a recipe's `train` section."""
+        """The setup of a recipe's `train` section; ZeRO 2 is DeepSpeed's, with its precision."""
+        half: Precision = "bf16" if sharding == "zero2" else "autocast"
         return cls(
             batch=config.batch,
             max_tokens=config.max_tokens,
-            precision="autocast" if config.bf16 else "float32",
+            precision=half if config.bf16 else "float32",
             optimizer=config.optimizer,
             sharding=sharding,
             gradient_checkpointing=config.gradient_checkpointing,

@@ -1,6 +1,6 @@
 """Wrong pairs that may be right: found by similarity and by structure, judged, and raised."""
 
-from oasis_train.refine.grid import VariantConfig, derive_pairs, with_delta, with_variant
+from oasis_train.refine.grid import VariantConfig, with_variant
 from oasis_train.refine.judge import JudgeConfig
 from oasis_train.refine.stage import RefineConfig, refine_pairs
 from oasis_train.refine.threshold import ThresholdFit, fit_threshold
@@ -12,9 +12,7 @@ __all__ = [
     "ThresholdFit",
     "TreeConfig",
     "VariantConfig",
-    "derive_pairs",
     "fit_threshold",
     "refine_pairs",
-    "with_delta",
     "with_variant",
 ]

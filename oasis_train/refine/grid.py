@@ -1,16 +1,11 @@
-"""Other values of delta_s, and other rules, from pairs that were judged once.
-
-The rules' findings and the verdicts are columns of the refined pairs, so a grid over delta_s and the
-ablations of the rules need no LLM: only the similarity that training uses is computed again.
-"""
+"""The similarity that training uses, from what the rules found and the judge said, and counts of both."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from oasis_train.data import RefinedPair, ShardedTable, Stage, StageFolder, config_facts, read_rows
+from oasis_train.data import RefinedPair
 from oasis_train.errors import RecipeError
 from oasis_train.labels.teachers import MAX_SIMILARITY
 
@@ -32,11 +27,6 @@ class VariantConfig:
             raise RecipeError(f"refine.delta_s is {self.delta_s}; give 0 or more, and less than 1.")
 
 
-def with_delta(row: RefinedPair, delta_s: float) -> RefinedPair:
-    """`row` as it would be with another delta_s; decisions stay."""
-    return with_variant(row, VariantConfig(delta_s))
-
-
 def with_variant(row: RefinedPair, config: VariantConfig) -> RefinedPair:
     """`row` with the similarity that `config` gives it, below 1; decisions and `is_gt` stay."""
     counts = (row.by_threshold and config.threshold) or (row.by_structure and config.structure)
@@ -44,21 +34,6 @@ def with_variant(row: RefinedPair, config: VariantConfig) -> RefinedPair:
         return replace(row, similarity=row.teacher_similarity)
     raised = max(row.teacher_similarity, min(row.teacher_similarity + config.delta_s, MAX_SIMILARITY))
     return replace(row, similarity=raised)
-
-
-def derive_pairs(config: VariantConfig, refine: Path, out: Path) -> dict[str, Any]:
-    """Write the refined pairs of `refine` as `config` has them under `out`; returns the manifest."""
-    source = ShardedTable(refine / "pairs", RefinedPair)
-
-    def work(partial: Path) -> Mapping[str, Any]:
-        table = ShardedTable(partial / "pairs", RefinedPair)
-        for shard, path in enumerate(source.paths()):
-            if not table.has(shard):
-                table.write(shard, (with_variant(row, config) for row in read_rows(path, RefinedPair)))
-        return count_decisions(table)
-
-    stage = Stage("refine-variant", config_facts(config), {"refine": StageFolder(refine).digest})
-    return StageFolder(out).run(stage, work)
 
 
 def count_decisions(rows: Iterable[RefinedPair]) -> dict[str, Any]:

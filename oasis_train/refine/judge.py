@@ -25,10 +25,8 @@ from oasis_train.chat import (
     Answer,
     ChatClient,
     ChatConfig,
-    ChatEstimate,
     ChatRequest,
     PromptTooLongError,
-    estimate_chat,
 )
 from oasis_train.data import Judgement
 from oasis_train.data.progress import Progress
@@ -119,12 +117,6 @@ def judge_candidates(
                 if progress:
                     progress(PURPOSE, done, 0)
                 yield row
-
-
-def plan_judge(config: JudgeConfig, candidates: Iterable[Candidate], cache: Path) -> ChatEstimate:
-    """What `judge_candidates` would still send, and what it would cost; sends nothing."""
-    requests = (build_request(config, candidate) for candidate in candidates if config.form != "none")
-    return estimate_chat(config.chat, cache, PURPOSE, requests)
 
 
 def build_request(config: JudgeConfig, candidate: Candidate) -> ChatRequest:

@@ -5,7 +5,7 @@ The page holds no script and loads nothing. The same run folder gives the same b
 
 import html
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -15,25 +15,24 @@ from oasis_search.errors import OasisError
 from oasis_train.data.files import whole_file
 from oasis_train.evaluation.evaluate import SuiteResult
 from oasis_train.evaluation.published import load_published
-from oasis_train.evaluation.suites import load_suite
 from oasis_train.report import figures
-from oasis_train.report.projection import pairs_of_run, pairs_of_suite, project
+from oasis_train.report.projection import held_out_pairs, project
 from oasis_train.report.run_files import RunFiles, read_run
 
 
-def write_report(run: Path, out: Path, *, suite: Path | None = None) -> Path:
+def write_report(run: Path, folders: Mapping[str, Path], out: Path) -> Path:
     """Write the page of the run folder `run` to the file `out`, which it returns.
 
-    The map of vectors shows queries of `suite`, or of the run's own functions without one. Raises DataError
-    when `out` cannot be written; whatever the run lacks is said in the page.
+    `folders`: where each stage keeps its files, in order. Raises DataError when `out` cannot be written;
+    whatever the run lacks is said in the page.
     """
-    found = read_run(run)
+    found = read_run(run, folders)
     sections = [
         ("Results", _results(found)),
         ("Ablation", _ablation(found)),
         ("Training", _training(found)),
         ("Similarities", _similarities(found)),
-        ("Queries and targets", _map(run, suite, found)),
+        ("Queries and targets", _map(run, folders, found)),
         ("Stages", _stages(found)),
         ("Recipe", _recipe(found)),
     ]
@@ -143,7 +142,7 @@ def _similarities(found: RunFiles) -> str:
     return f"<figure>{svg}</figure><p class=note>{'. '.join(note.rstrip('.') for note in notes)}.</p>"
 
 
-def _map(run: Path, suite: Path | None, found: RunFiles) -> str:
+def _map(run: Path, folders: Mapping[str, Path], found: RunFiles) -> str:
     from oasis_search.encoder import load
 
     model = run / "model"
@@ -151,14 +150,14 @@ def _map(run: Path, suite: Path | None, found: RunFiles) -> str:
         found.missing["map of vectors"] = "there is no model folder yet: the export stage writes it."
         return ""
     try:
-        pairs = pairs_of_suite(load_suite(suite)) if suite else pairs_of_run(run)
+        pairs = held_out_pairs(folders["corpus"], folders["docstrings"])
         points = project(load(str(model)), pairs)
     except OasisError as error:
         found.missing["map of vectors"] = str(error)
         return ""
     n = len(pairs.queries)
     svg = figures.vector_map(points, n)
-    note = f"{n} queries of {_text(pairs.source)} and their targets, by multidimensional scaling."
+    note = f"{n} queries of functions of this run and their targets, by multidimensional scaling."
     return f"<figure>{svg}</figure><p class=note>{note}</p>"
 
 

@@ -1,7 +1,7 @@
 """Queries and targets of a trained encoder in two dimensions, by multidimensional scaling as in the paper.
 
-Distances are those of unit vectors, sqrt(2 - 2 cosine). Without a suite the run's own held-out functions are
-drawn: their docstrings are the queries, their codes the targets.
+Distances are those of unit vectors, sqrt(2 - 2 cosine). The run's own held-out functions are drawn: their
+docstrings are the queries, their codes the targets.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from oasis_search.encoder import Encoder
 from oasis_train.data import Docstring, Function, ShardedTable
 from oasis_train.errors import DataError
-from oasis_train.evaluation.suites import Suite
 
 SAMPLE = 120
 SEED = 3407
@@ -25,37 +24,24 @@ SEED = 3407
 class Pairs:
     """Queries and the code that answers each."""
 
-    source: str
     queries: tuple[str, ...]
     codes: tuple[str, ...]
 
 
-def pairs_of_suite(suite: Suite, n: int = SAMPLE) -> Pairs:
-    """A random choice of the queries of all pools with one relevant item each."""
-    found = [
-        (query, pool.codes[pool.item_ids.index(next(iter(gains)))])
-        for pool in suite.pools
-        for query, gains in zip(pool.queries, pool.gains, strict=True)
-    ]
-    chosen = np.random.default_rng(SEED).permutation(len(found))[:n]
-    queries, codes = zip(*(found[at] for at in sorted(chosen)), strict=True)
-    return Pairs(suite.name, queries, codes)
-
-
-def pairs_of_run(run: Path, n: int = SAMPLE) -> Pairs:
+def held_out_pairs(corpus: Path, docstrings: Path, n: int = SAMPLE) -> Pairs:
     """Docstrings and codes of functions of held-out repositories; of all when none is held out."""
-    functions = ShardedTable(run / "corpus" / "functions", Function)
+    functions = ShardedTable(corpus / "functions", Function)
     wanted = dict(islice(_codes(functions, "dev"), 20 * n)) or dict(islice(_codes(functions, ""), 20 * n))
     found = [
         (row.text, wanted[row.function])
-        for row in ShardedTable(run / "docstrings" / "docstrings", Docstring)
+        for row in ShardedTable(docstrings / "docstrings", Docstring)
         if row.function in wanted
     ]
     if not found:
-        raise DataError(f"{run} holds no function with a docstring.")
+        raise DataError(f"{corpus} holds no function with a docstring in {docstrings}.")
     chosen = np.random.default_rng(SEED).permutation(len(found))[:n]
     queries, codes = zip(*(found[at] for at in sorted(chosen)), strict=True)
-    return Pairs("functions of this run", queries, codes)
+    return Pairs(queries, codes)
 
 
 def project(encoder: Encoder, pairs: Pairs) -> NDArray[np.float64]:

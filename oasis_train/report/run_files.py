@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 BINS = 100
-STAGES = ("corpus", "docstrings", "negatives", "label", "refine", "teach", "train")
 
 Rows = list[dict[str, Any]]
 
@@ -51,24 +50,24 @@ class RunFiles:
     """Part -> why it is not in the report."""
 
 
-def read_run(run: Path) -> RunFiles:
-    """Everything under `run`."""
+def read_run(run: Path, folders: Mapping[str, Path]) -> RunFiles:
+    """Everything under `run` and in the folders of its stages, some of which may lie elsewhere."""
     found = RunFiles(name=run.resolve().name)
     found.recipe = _json(run / "recipe.json", "recipe", found)
     if found.recipe and found.recipe.get("name"):
         found.name = str(found.recipe["name"])
-    for stage in STAGES:
-        if (run / stage / "stage.json").is_file():
-            manifest = _json(run / stage / "stage.json", f"stage {stage}", found)
+    for stage, folder in folders.items():
+        if (folder / "stage.json").is_file():
+            manifest = _json(folder / "stage.json", f"stage {stage}", found)
             if manifest:
                 found.stages[stage] = manifest
-    found.losses = _lines(run / "train" / "losses.jsonl")
+    found.losses = _lines(folders["train"] / "losses.jsonl")
     if not found.losses:
         found.missing["loss curves"] = "train/losses.jsonl is missing or empty: the train stage writes it."
-    found.evaluations = _lines(run / "train" / "evaluations.jsonl")
-    found.fit = _json(run / "refine" / "gmm.json", "similarities", found)
+    found.evaluations = _lines(folders["train"] / "evaluations.jsonl")
+    found.fit = _json(folders["refine"] / "gmm.json", "similarities", found)
     try:
-        found.histogram = read_histogram(run / "refine" / "pairs")
+        found.histogram = read_histogram(folders["refine"] / "pairs")
     except (OSError, ValueError, KeyError) as error:
         found.missing["similarities"] = f"the pairs of refine cannot be read ({error})."
     found.ablation = _json(run / "ablation.json", "ablation", found) or []

@@ -45,7 +45,8 @@ def write_code_backbone(
 ) -> None:
     """Copy `backbone` to `folder` with such a tokenizer and up to `words` new words of `texts`.
 
-    `signs` keeps the punctuation that says something: three tokens where two would be.
+    `signs` keeps the punctuation that says something: three tokens where two would be. A backbone that has
+    such a tokenizer already, as one that was trained with it, is read by the rules asked for; its words stay.
 
     Raises TrainingError for a tokenizer that is not lower-casing WordPiece, which alone is understood.
     """
@@ -58,10 +59,8 @@ def write_code_backbone(
         if (backbone / name).is_file():
             shutil.copyfile(backbone / name, folder / name)
     facts = read_object(folder / "tokenizer.json")
-    if (
-        facts["model"].get("type") != "WordPiece"
-        or (facts["normalizer"] or {}).get("type") != "BertNormalizer"
-    ):
+    normalizer = _without_rules(facts["normalizer"] or {})
+    if facts["model"].get("type") != "WordPiece" or normalizer.get("type") != "BertNormalizer":
         raise TrainingError(
             f'The tokenizer of {backbone} is no BERT\'s, so train.tokenizer = "code" cannot change it. '
             'Set it to "backbone".'
@@ -70,7 +69,7 @@ def write_code_backbone(
         "type": "Sequence",
         "normalizers": [
             *map(_replacement, _WITH_SIGNS if signs else _WITHOUT_SIGNS),
-            facts["normalizer"],
+            normalizer,
         ],
     }
     old = Tokenizer.from_str(json.dumps(facts))
@@ -97,6 +96,14 @@ def write_code_backbone(
         state[table][ordered[word]] = before[torch.tensor(ids)].mean(dim=0)
     save_file(state, folder / "weights.part", metadata={"format": "pt"})
     (folder / "weights.part").replace(folder / "model.safetensors")  # its presence says that all is here
+
+
+def _without_rules(normalizer: dict[str, Any]) -> dict[str, Any]:
+    """What follows our own rules in `normalizer`; all of it where they do not come first."""
+    steps = normalizer.get("normalizers", [])
+    if steps and steps[:-1] in [list(map(_replacement, rules)) for rules in (_WITH_SIGNS, _WITHOUT_SIGNS)]:
+        return dict(steps[-1])
+    return normalizer
 
 
 def _replacement(rule: tuple[str, str]) -> dict[str, Any]:

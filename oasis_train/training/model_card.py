@@ -38,7 +38,7 @@ def model_card(
         "<details><summary>All settings</summary>\n\n```json\n"
         + json.dumps(_settings(config), indent=1)
         + "\n```\n\n</details>",
-        _results(results),
+        _results(results, drawn="views" in stages),
         f"## Limits\n\nTexts are read up to {served_tokens:,} tokens; training saw {config.max_tokens:,}. "
         "Scores of different models cannot be compared with each other.",
         f"## Licence\n\n{config.licence}",
@@ -90,13 +90,15 @@ def _settings(config: TrainConfig) -> dict[str, Any]:
     }
 
 
-def _results(results: Mapping[str, float]) -> str:
+def _results(results: Mapping[str, float], *, drawn: bool) -> str:
+    """`drawn`: whether `dev` was shown as training was, by the stage `views`."""
     if not results:
         return "## Results\n\nNot evaluated during training."
     rows = {name: f"{value:.2f}" for name, value in results.items()}
+    form = ", both in the forms that the stage views drew for training" if drawn else ""
     return (
         "## Results\n\nIn percent, by each suite's own metric, exact search, texts cut at the lengths of "
-        "training. `dev` is MRR@1000 of held-out repositories' documentation against their code.\n\n"
+        f"training. `dev` is MRR@1000 of held-out repositories' documentation against their code{form}.\n\n"
         + _table({"suite": "figure"}, rows)
     )
 

@@ -6,6 +6,8 @@
     tensorboard/       the same, and speed
 
 While it works, `partial/` also holds the encoded texts, the template of the model folder and checkpoints.
+A suite is measured along the way and changes no weight, unless `patience` makes it decide; so one that is
+named later starts nothing anew, and is not in `evaluations.jsonl` and the card, which tell of that training.
 Under `accelerate launch` every process calls `train`; the main one keeps the folder, the others follow it.
 """
 
@@ -99,12 +101,13 @@ class _Run:
         return texts[0]
 
     def inputs(self) -> dict[str, str]:
-        """Hashes of all that is read."""
+        """Hashes of all that decides the weights: of the suites, the one that may end the training."""
         from oasis_train.training.template import TOKENIZER_FILES, locate_backbone
 
         found = {name: StageFolder(path).digest for name, path in self.folders.items()}
-        for suite in self.suites:
-            found[f"suite {suite.name}"] = files_digest([suite / name for name in _SUITE_FILES])
+        if self.config.patience:
+            digests = self._suite_digests()
+            found |= {f"suite {name}": digests[name] for name in digests if name == self.config.watch}
         if self.config.backbone:
             folder = locate_backbone(self.config.backbone)
             weights = sorted(folder.glob("*.safetensors")) if self.config.init == "weights" else []
@@ -184,7 +187,13 @@ class _Run:
         for name in (_TEMPLATE, _ROWS, _MADE, _CHECKPOINTS):
             shutil.rmtree(partial / name, ignore_errors=True)
         (partial / STOP_NAME).unlink(missing_ok=True)
-        return {**facts, "data": rows.facts, "results": results, "pairs_per_s": outcome.pairs_per_s}
+        return {
+            **facts,
+            "data": rows.facts,
+            "results": results,
+            "suites": self._suite_digests(),
+            "pairs_per_s": outcome.pairs_per_s,
+        }
 
     def _table(self, stage: str) -> Path:
         """The folder of that stage, or of the views of its tables."""
@@ -225,6 +234,11 @@ class _Run:
         from oasis_train.evaluation.suites import load_suite
 
         return [load_suite(path) for path in self.suites]
+
+    def _suite_digests(self) -> dict[str, str]:
+        """Name of each suite -> hash of its files."""
+        digests = [files_digest([path / name for name in _SUITE_FILES]) for path in self.suites]
+        return {suite.name: digest for suite, digest in zip(self._load_suites(), digests, strict=True)}
 
     def _dev(self, sample: list[tuple[str, str, str]]) -> "list[Suite]":
         from oasis_train.training.in_training import dev_suite

@@ -82,6 +82,11 @@ class Trainer:
         """Prepare the network for the devices of `accelerator` (`start_accelerator`)."""
         self._config, self._work, self._accelerator = config, work, accelerator
         processes = accelerator.num_processes
+        if 0 < config.gather_ranks < processes and processes % config.gather_ranks:
+            raise TrainingError(
+                f"The training setting gather_ranks is {config.gather_ranks}, which does not divide the "
+                f"{processes} processes that train. Set it to a divisor, or to 0, which gathers all."
+            )
         self._batch = min(config.batch, len(work.rows)) // processes * processes
         if self._batch == 0:
             raise TrainingError(

@@ -95,7 +95,8 @@ def find_twins(
         table, counts = ShardedTable(partial / "twins", Twin), {"candidates": len(candidates)}
         encoder = load_teacher(config.teacher, threads=threads)
         vectors = partial / "vectors"
-        for number, start in enumerate(range(0, len(candidates), _AT_ONCE), start=1):
+        starts = range(0, len(candidates), _AT_ONCE)
+        for number, start in enumerate(starts, start=1):
             shutil.rmtree(vectors, ignore_errors=True)  # of the part before, or of a run that was killed
             part = candidates[start : start + _AT_ONCE]
             kept = list(_confirmed(part, rows, config, encoder, vectors))
@@ -107,7 +108,7 @@ def find_twins(
         shutil.rmtree(vectors, ignore_errors=True)
         counts["rewritten"] = table.write(0, _rewritten(functions, config))
         statements = find_statements(functions, per_task=config.per_statement, seed=config.seed)
-        counts[KIND] = table.write(len(table.paths()), statements)
+        counts[KIND] = table.write(len(starts) + 1, statements)
         return counts
 
     return StageFolder(out).run(Stage("twins", facts, {"corpus": StageFolder(corpus).digest}), work)

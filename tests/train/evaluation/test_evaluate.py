@@ -2,12 +2,13 @@
 
 import gzip
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from oasis_search.encoder import HashingEncoder
+from oasis_search.encoder import HashingEncoder, shipped_models
 from oasis_train.cli import main
 from oasis_train.errors import SuiteError
 from oasis_train.evaluation.evaluate import evaluate
@@ -81,6 +82,29 @@ def test_command_prints_the_documented_json(suite_folder: Path, capsys: pytest.C
     assert set(facts["suites"][0]) == {
         "name", "task", "metric", "value", "low", "high", "pools", "queries", "corpus", "texts_per_s",
     }  # fmt: skip
+
+
+def test_two_models_of_one_name_are_told_apart(
+    suite_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = shutil.copytree(shipped_models()["static"], tmp_path / "copy")
+    command = ["evaluate", "--model", "static", "--model", str(copy), "--suite", str(suite_folder)]
+    assert main([*command, "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert [model["model"] for model in facts["models"]] == ["static", str(copy)]
+    assert [(one["a"], one["b"]) for one in facts["comparisons"]] == [(str(copy), "static")]
+    assert main([*command, "--markdown"]) == 0
+    assert f"| tiny | {copy} | static |" in capsys.readouterr().out
+
+
+def test_hard_queries_are_measured_besides(suite_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["evaluate", "--model", "static", "--hard", "static", "--suite", str(suite_folder), "--json"]
+    assert main(command) == 0
+    said = capsys.readouterr()
+    whole, hard = json.loads(said.out)["suites"]
+    assert (hard["name"], hard["queries"], whole["queries"]) == ("tiny hard", 1, 3)
+    assert hard["value"] == 50.0  # the second of two
+    assert "tiny hard: 1 of 3 queries whose code neither BM25 nor static" in said.err
 
 
 def test_missing_file_is_named(suite_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

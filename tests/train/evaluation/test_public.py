@@ -12,7 +12,7 @@ from oasis_train.errors import SuiteError
 from oasis_train.evaluation.evaluate import evaluate
 from oasis_train.evaluation.forms import in_form
 from oasis_train.evaluation.hard import hard_subset
-from oasis_train.evaluation.public import find_public, load_cached, load_public
+from oasis_train.evaluation.public import find_public, load_public
 from oasis_train.evaluation.suites import Suite
 
 NAMES = ("read_file", "send_mail", "sort_list", "close_socket")
@@ -178,36 +178,6 @@ def test_damage_is_named_with_file_and_line(tmp_path: Path) -> None:
         load_public(tmp_path, "csn-python")
 
 
-def test_data_set_that_is_not_in_the_local_cache_is_refused_without_network(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import datasets
-
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path)
-    with pytest.raises(SuiteError, match="not in the local cache"):
-        load_cached("code-search-net/code_search_net", "python")
-    assert not datasets.config.HF_HUB_OFFLINE
-
-
-def test_data_set_on_disk_has_the_columns_of_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import datasets
-
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-
-    rows = [
-        {
-            "func_code_string": row["code"],
-            "func_code_tokens": row["code_tokens"],
-            "func_documentation_tokens": row["docstring_tokens"],
-            "func_code_url": row["url"],
-        }
-        for row in map(_csn_row, NAMES)
-    ]
-    datasets.DatasetDict({"test": datasets.Dataset.from_list(rows)}).save_to_disk(tmp_path / "csn")
-    found = load_cached(str(tmp_path / "csn"), language="python")
-    _check_nl2code(found.suite, n_queries=4, n_items=4)
-
-
 def test_hard_queries_are_those_that_words_and_reference_both_miss(tmp_path: Path) -> None:
     rows = [_csn_row(name) for name in NAMES]
     rows[3]["docstring_tokens"] = ["hang", "up"]
@@ -220,5 +190,5 @@ def test_hard_queries_are_those_that_words_and_reference_both_miss(tmp_path: Pat
     assert rule.queries == (rows[3]["url"],)
     assert len(hard.pools[0].codes) == 4
     assert "1 of 4 queries" in rule.sentence
-    with pytest.raises(SuiteError, match="Lower the depth"):
+    with pytest.raises(SuiteError, match=r"within the first 4\. Measure the whole suite alone"):
         hard_subset(suite, reference, depth=4)

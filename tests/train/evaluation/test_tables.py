@@ -114,18 +114,31 @@ def test_published_rows_stand_only_where_queries_pool_and_form_are_theirs() -> N
     assert any(line.startswith("¹") for line in lines)
 
 
+MEANS = {
+    "csn": {
+        "text-embedding-3-large": 72.40,
+        "CodeSage-large v1": 71.24,
+        "OASIS-1.5B": 74.16,
+        "CodeRankEmbed 137M": 77.92,
+    },
+    "nl2code": {"OASIS-1.5B": 69.75},
+    "code2code": {"OASIS-1.5B": 47.87},
+}
+"""As published, beside the columns."""
+
+
 def test_published_means_are_those_of_their_columns() -> None:
     published = load_published()
     for row in published.rows:
         csn = [value for name, value in row.values.items() if name.startswith("csn-")]
         if len(csn) == 6:
-            assert sum(csn) / 6 == pytest.approx(published.means["csn"][row.model], abs=0.011)
+            assert sum(csn) / 6 == pytest.approx(MEANS["csn"][row.model], abs=0.011)
     oasis = next(row for row in published.rows if row.model == "OASIS-1.5B")
     nl2code = [value for name, value in oasis.values.items() if not name.startswith("code2code")]
-    assert sum(nl2code) / 8 == pytest.approx(published.means["nl2code"]["OASIS-1.5B"], abs=0.006)
+    assert sum(nl2code) / 8 == pytest.approx(MEANS["nl2code"]["OASIS-1.5B"], abs=0.006)
     code2code = [value for name, value in oasis.values.items() if name.startswith("code2code")]
-    assert sum(code2code) / 9 == pytest.approx(published.means["code2code"]["OASIS-1.5B"], abs=0.006)
-    assert published.ablation["full"] == published.means["nl2code"]["OASIS-1.5B"]
+    assert sum(code2code) / 9 == pytest.approx(MEANS["code2code"]["OASIS-1.5B"], abs=0.006)
+    assert published.ablation["full"] == MEANS["nl2code"]["OASIS-1.5B"]
 
 
 def test_models_stand_side_by_side_with_marks_and_facts() -> None:

@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 import oasis_train
-from oasis_search.encoder import load
+from oasis_search.encoder import load, read_manifest
 from oasis_train.cli import main
 from oasis_train.data import RefinedPair, ShardedTable
 from oasis_train.pipeline.ablate import each_variants
 from oasis_train.pipeline.recipe import load_recipe, shipped_recipes
+from oasis_train.static.export import export_static
 
 ROOT = Path(oasis_train.__file__).parent
 
@@ -54,6 +55,7 @@ def test_a_run_leaves_model_tables_and_report(finished: Path) -> None:
     assert [suite["name"] for suite in facts["suites"]] == ["dev"]
     assert facts["suites"][0]["queries"] > 20
     assert "| dev MRR@1000" in (finished / "evaluation.md").read_text()
+    assert "code, both in the forms that the stage views drew" in (finished / "model/README.md").read_text()
     report = (finished / "report.html").read_text()
     assert "<html" in report
     assert 'src="http' not in report
@@ -82,6 +84,54 @@ def test_a_finished_run_can_be_joined_with_a_table(finished: Path, tmp_path: Pat
     products = [encoder.encode(codes) @ encoder.encode(codes).T for encoder in (joined, alone, static)]
     np.testing.assert_allclose(products[0], 0.5 * products[1] + 0.5 * products[2], atol=1e-5)
     assert (joined.name, (out / "model-joined" / "transformer").is_dir()) == ("smoke", True)
+
+
+def test_exported_folders_follow_what_they_are_made_of(finished: Path, tmp_path: Path) -> None:
+    out, table = tmp_path / "run", tmp_path / "table"
+    shutil.copytree(finished, out)
+    _write_table(table, scale=1.0)
+
+    def export(*overrides: str) -> dict[str, int]:
+        """Times at which each folder was made."""
+        assert main(["export", "smoke", "--out", str(out), *settings(*overrides)]) == 0
+        return {folder.name: folder.stat().st_ctime_ns for folder in out.glob("model*")}
+
+    joining = f"export.join.table='{table}'"
+    first = export(joining)
+    assert set(first) == {"model", "model-joined"}
+    assert export(joining) == first
+    assert export() == first  # what another command line asked for is not lost
+    before = read_manifest(out / "model-joined").fingerprint
+    _write_table(table, scale=2.0)
+    second = export(joining)
+    assert read_manifest(out / "model-joined").fingerprint != before
+    assert second["model"] == first["model"]
+    export(joining, "licence='MIT'")
+    assert read_manifest(out / "model-joined").licence == "MIT"
+    shutil.rmtree(out / "model")
+    export()
+    assert load(out / "model").dim == 32
+    with (out / "train" / "stage.json").open("r+", encoding="utf-8") as file:
+        manifest = json.load(file)
+        manifest["outputs"]["losses.jsonl"] = "of another training"
+        file.seek(0)
+        json.dump(manifest, file)
+        file.truncate()
+    assert set(export()) == {"model"}  # a model joined of the one before would say something else
+
+
+def _write_table(folder: Path, *, scale: float) -> None:
+    ones = np.ones(2, dtype=np.float32)
+    export_static(
+        folder,
+        ["read", "file"],
+        scale * np.eye(2, 8, dtype=np.float32),
+        {"code": ones, "query": ones},
+        name="small",
+        damping={"code": 0.5, "query": 1.0},
+        licence="Apache-2.0",
+        training={},
+    )
 
 
 def test_runs_of_the_same_sources_share_their_first_stages(finished: Path, tmp_path: Path) -> None:
@@ -195,6 +245,22 @@ def test_values_one_at_a_time_are_compared_with_the_recipe_as_it_is(
     assert "'a.b' is no grid" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "values", ["negatives.k=1,7", "corpus.dev_share=0.1", "label.mode=doc-doc", "twins.rewritten=0.3"]
+)
+@pytest.mark.parametrize("way", ["--each", "--grid"])
+def test_a_variant_of_a_shared_stage_is_refused_before_anything_is_made(
+    way: str, values: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "ablation"
+    section = values.partition(".")[0]
+    assert main(["ablate", "smoke", "--out", str(out), way, values, *settings()]) == 2
+    said = capsys.readouterr().err
+    assert f"'{values.partition(',')[0]}' changes [{section}]" in said
+    assert "another --out and another --shared" in said
+    assert not out.exists()
+
+
 def test_stages_out_of_order_say_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for verb in ("train", "label", "export"):
         assert main([verb, "smoke", "--out", str(tmp_path)]) == 2
@@ -206,6 +272,7 @@ def test_shipped_recipes_load() -> None:
     assert set(found) == {"mini-ablation", "oasis-1.5b", "oasis-mini", "oasis-static", "smoke"}
     paper = found["oasis-1.5b"].train
     assert (paper.batch, paper.learning_rate, paper.epsilon, paper.cosent_weight) == (2560, 5e-4, 1e-3, 0.02)
+    assert (paper.gather_ranks, paper.gather_gradient) == (8, False)
 
 
 def test_a_wrong_key_is_said_with_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,7 +25,9 @@ from transformers import (
     RobertaConfig,
 )
 
+from oasis_train.cli import main
 from oasis_train.errors import RecipeError
+from oasis_train.pipeline.recipe import load_recipe
 from oasis_train.plan import (
     Data,
     Machine,
@@ -212,8 +214,11 @@ def test_cached_gradients_bound_activations_whatever_the_batch(chunk: int) -> No
 
 
 def test_authors_run_on_32_devices_is_planned_from_their_recipe() -> None:
-    config = TrainConfig(epochs=1)
-    setup = replace(Setup.from_config(config, sharding="zero2"), precision="bf16")
+    config = replace(load_recipe("oasis-1.5b").train, epochs=1)
+    setup = Setup.from_config(config, sharding="zero2")
+    assert (setup.precision, setup.gather_ranks) == ("bf16", 8)
+    assert Setup.from_config(config, sharding="fsdp").precision == "autocast"
+    assert Setup.from_config(replace(config, bf16=False), sharding="zero2").precision == "float32"
     data = Data(docstrings=53_000_000 // 8, negatives=7, query_tokens=160, code_tokens=300)
     prices = Prices(llm_input=0.15, llm_output=0.6, teacher=0.13)
     plan = make_plan(
@@ -223,6 +228,7 @@ def test_authors_run_on_32_devices_is_planned_from_their_recipe() -> None:
     assert plan.steps == round(53_000_000 / 2560)
     assert plan.tokens == 53_000_000 * 460
     assert plan.fits
+    assert plan.memory.weights == 2 * plan.parameters
     # 6 operations per weight and token of a layer, 8 with checkpointing; attention adds a little.
     in_layers = plan.parameters - 151_936 * 1536
     assert plan.flops == pytest.approx(8 * in_layers * plan.tokens, rel=0.06)
@@ -233,6 +239,28 @@ def test_authors_run_on_32_devices_is_planned_from_their_recipe() -> None:
     text = format_plan(plan)
     assert "53,000,000 pairs" in text
     assert "fits" in text
+
+
+def test_a_run_that_is_cut_short_is_planned_so(capsys: pytest.CaptureFixture[str]) -> None:
+    command = [
+        "plan",
+        "oasis-mini",
+        "--json",
+        "--pairs",
+        "640000",
+        "--query-tokens",
+        "20",
+        "--code-tokens",
+        "60",
+    ]
+    plans = []
+    for overrides in ([], ["--set", "train.max_steps=100"], ["--set", "train.max_steps=9000"]):
+        assert main([*command, *overrides]) == 0
+        plans.append(json.loads(capsys.readouterr().out))
+    whole, short, longer = plans
+    assert (whole["steps"], short["steps"], short["tokens"]) == (1000, 100, 100 * 640 * 80)
+    assert short["hours"] == pytest.approx(whole["hours"] / 10)
+    assert longer == whole
 
 
 def test_shape_of_a_recipe_is_that_of_its_folder_its_name_or_its_random_sizes() -> None:

@@ -14,7 +14,6 @@ from oasis_train.refine.judge import (
     JudgeConfig,
     is_candidate_first,
     judge_candidates,
-    plan_judge,
     read_binary,
     read_pairwise,
 )
@@ -125,16 +124,6 @@ def test_budget_ends_judging_after_what_it_pays_for(server: ChatServer, tmp_path
     more = replace(config, chat=server.config(token_budget=0))
     assert len(list(judge_candidates(more, CANDIDATES, tmp_path / "cache.sqlite"))) == len(CANDIDATES)
     assert 0 < n_sent < len(CANDIDATES) == len(server.requests)
-
-
-def test_dry_run_counts_what_is_left(server: ChatServer, tmp_path: Path) -> None:
-    config = JudgeConfig("pairwise", server.config())
-    cache = tmp_path / "cache.sqlite"
-    assert plan_judge(config, CANDIDATES, cache).requests == len(CANDIDATES)
-    assert not server.requests
-    list(judge_candidates(config, CANDIDATES[:10], cache))
-    assert plan_judge(config, CANDIDATES, cache).answered == 10
-    assert plan_judge(JudgeConfig("none"), CANDIDATES, cache).requests == 0
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,7 @@ from oasis_train.refine import (
     JudgeConfig,
     RefineConfig,
     VariantConfig,
-    derive_pairs,
     refine_pairs,
-    with_delta,
     with_variant,
 )
 from oasis_train.refine.stage import candidates_of
@@ -120,19 +118,10 @@ def test_a_model_judges_candidates_once_and_its_words_are_kept(labelled: Path, t
     assert {row.verdict for row in judged} == {"yes", "no", "unclear"}
     for row, other in zip(rows, again, strict=True):
         assert (row.similarity > row.teacher_similarity) == (row.verdict == "yes")
-        assert other == with_delta(row, 0.2)
+        assert other == with_variant(row, VariantConfig(delta_s=0.2))
         if row.verdict:
             assert row.judge == "scripted/binary"
             assert row.reply in ("Yes.", "No.", "Perhaps.")
-
-
-def test_a_grid_over_delta_needs_no_judge(labelled: Path, tmp_path: Path) -> None:
-    rows = refined(labelled, REFINEMENT, tmp_path / "refine")
-    for delta in (0.0, 0.1):
-        derive_pairs(VariantConfig(delta_s=delta), tmp_path / "refine", tmp_path / f"{delta}")
-        derived = list(ShardedTable(tmp_path / f"{delta}" / "pairs", RefinedPair))
-        assert derived == refined(labelled, replace(REFINEMENT, delta_s=delta), tmp_path / f"r{delta}")
-        assert [with_delta(row, 0.05) for row in derived] == rows
 
 
 @settings(deadline=None)
@@ -149,9 +138,9 @@ def test_a_raised_similarity_stays_below_one_and_never_falls(
     row = RefinedPair(
         "d", "f", False, similarity, similarity, by_threshold, by_structure, -1.0, verdict, "j", "r"
     )
-    found = with_delta(row, delta)
+    found = with_variant(row, VariantConfig(delta))
     assert similarity <= found.similarity < 1
-    assert with_delta(found, 0.0) == row
+    assert with_variant(found, VariantConfig(0.0)) == row
     assert (found.similarity == similarity) or (verdict == "yes" and (by_threshold or by_structure))
 
 

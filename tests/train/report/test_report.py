@@ -14,6 +14,8 @@ import pytest
 from oasis_search.encoder import shipped_models
 from oasis_train.data import Docstring, Function, RefinedPair, ShardedTable, Stage, StageFolder, row_id
 from oasis_train.errors import DataError
+from oasis_train.pipeline.recipe import load_recipe
+from oasis_train.pipeline.run import Run
 from oasis_train.refine.threshold import fit_threshold, save_fit
 from oasis_train.report import write_report
 from oasis_train.report.projection import scale
@@ -114,6 +116,10 @@ def _make_run(run: Path) -> Path:
     return run
 
 
+def _folders(run: Path, shared: Path | None = None) -> dict[str, Path]:
+    return Run(load_recipe("smoke"), run, shared).folders
+
+
 @pytest.fixture(scope="module")
 def full_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _make_run(tmp_path_factory.mktemp("run") / "run")
@@ -121,7 +127,7 @@ def full_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def page(full_run: Path) -> str:
-    return write_report(full_run, full_run / "report.html").read_text(encoding="utf-8")
+    return write_report(full_run, _folders(full_run), full_run / "report.html").read_text(encoding="utf-8")
 
 
 class _Tags(HTMLParser):
@@ -192,11 +198,31 @@ def test_figures_of_the_run_and_published_rows_are_in_the_page(page: str) -> Non
 
 
 def test_same_run_gives_the_same_bytes(full_run: Path, page: str, tmp_path: Path) -> None:
-    assert write_report(full_run, tmp_path / "again.html").read_text(encoding="utf-8") == page
+    assert (
+        write_report(full_run, _folders(full_run), tmp_path / "again.html").read_text(encoding="utf-8")
+        == page
+    )
+
+
+def test_stages_that_lie_elsewhere_are_in_the_page(full_run: Path, page: str, tmp_path: Path) -> None:
+    run, shared = tmp_path / "run", tmp_path / "shared"
+    shutil.copytree(full_run, run)
+    shared.mkdir()
+    for stage in ("corpus", "docstrings"):
+        (run / stage).rename(shared / stage)
+    for folder in (shared / "twins", run / "views", run / "evaluate"):
+        StageFolder(folder).run(Stage(folder.name, {}), lambda partial: {})
+    text = write_report(run, _folders(run, shared), tmp_path / "report.html").read_text(encoding="utf-8")
+    rows = re.findall(r"<tr><td>(\w+)</td><td>[0-9a-f]{12}</td>", text)
+    assert rows == ["corpus", "docstrings", "refine", "twins", "views", "evaluate"]
+    assert "64 queries of functions of this run" in text
+    assert 'id="missing"' not in text
 
 
 def test_empty_run_says_what_is_missing_and_which_stage_makes_it(tmp_path: Path) -> None:
-    text = write_report(tmp_path, tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    text = write_report(tmp_path, _folders(tmp_path), tmp_path / "out" / "report.html").read_text(
+        encoding="utf-8"
+    )
     missing = text[text.index('id="missing"') :]
     for part in (
         "recipe",
@@ -219,7 +245,7 @@ def test_damaged_parts_are_missing_parts_with_a_reason(full_run: Path, tmp_path:
     (run / "model" / "tokens.txt").unlink(missing_ok=True)
     for weights in (run / "model").glob("*.safetensors"):
         weights.write_bytes(b"")
-    text = write_report(run, tmp_path / "report.html").read_text(encoding="utf-8")
+    text = write_report(run, _folders(run), tmp_path / "report.html").read_text(encoding="utf-8")
     missing = text[text.index('id="missing"') :]
     assert "evaluation.json cannot be read" in missing
     assert "the pairs of refine cannot be read" in missing
@@ -229,7 +255,7 @@ def test_damaged_parts_are_missing_parts_with_a_reason(full_run: Path, tmp_path:
 def test_report_that_cannot_be_written_is_an_error_that_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"report\.html cannot be written"):
-        write_report(tmp_path, tmp_path / "file" / "report.html")
+        write_report(tmp_path, _folders(tmp_path), tmp_path / "file" / "report.html")
 
 
 def test_histogram_counts_every_pair_once(full_run: Path) -> None:

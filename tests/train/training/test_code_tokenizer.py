@@ -12,6 +12,8 @@ from tokenizers import Tokenizer
 
 from oasis_train.errors import TrainingError
 from oasis_train.training.code_tokenizer import write_code_backbone
+from oasis_train.training.template import locate_backbone, write_template
+from tests.train.training.tables import small_config
 
 CODE = "def parseHTTPDate(self, user_id):\n    return (i + 1) * kwargs['tok'] if x->y else C#"
 
@@ -74,6 +76,23 @@ def test_a_new_word_starts_as_the_mean_of_its_pieces(backbone: Path, changed: Pa
     assert torch.allclose(after[new[word]], pieces)
     kept = [number for number in old.values() if number != new[word]]
     assert torch.equal(before[kept], after[kept])
+
+
+def test_a_backbone_that_was_trained_with_it_keeps_it(backbone: Path, changed: Path, tmp_path: Path) -> None:
+    layout = write_template(
+        tmp_path / "trained", changed, small_config(tokenizer="code", backbone=str(changed))
+    )
+    shutil.copyfile(changed / "model.safetensors", tmp_path / "trained" / "model.safetensors")
+    assert layout.dim == 384
+    trained = locate_backbone(str(tmp_path / "trained"))
+    write_code_backbone(tmp_path / "again", trained, [CODE], words=0)
+    assert tokens(tmp_path / "again", CODE) == tokens(changed, CODE)
+    before, after = (load_file(folder / "model.safetensors") for folder in (changed, tmp_path / "again"))
+    assert all(torch.equal(before[name], tensor) for name, tensor in after.items())
+    write_code_backbone(tmp_path / "signs", trained, [CODE], words=0, signs=True)
+    write_code_backbone(tmp_path / "fresh", backbone, [CODE], words=0, signs=True)
+    text = "a[i] = x.read() # C#"
+    assert tokens(tmp_path / "signs", text) == tokens(tmp_path / "fresh", text)
 
 
 def test_another_tokenizer_is_refused(backbone: Path, tmp_path: Path) -> None:

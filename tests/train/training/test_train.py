@@ -8,6 +8,7 @@ import json
 import shutil
 import textwrap
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from oasis_train.errors import TrainingError
 from oasis_train.training.config import TrainConfig
 from oasis_train.training.records import read_records
 from oasis_train.training.stage import train
+from oasis_train.training.trainer import Trainer
 from tests.train.training.tables import small_config, write_tables
 
 Tables = tuple[Path, Path, Path]
@@ -120,6 +122,7 @@ def test_the_card_says_what_the_model_was_made_from(finished: Path) -> None:
     assert f"| names | {facts['results']['names']:.2f} |" in card
     assert '"learning_rate": 0.001' in card
     assert 'question: "query: "' in card
+    assert "documentation against their code.\n" in card
 
 
 def test_a_finished_stage_holds_no_checkpoint_and_is_not_done_again(
@@ -139,6 +142,39 @@ def test_a_finished_stage_holds_no_checkpoint_and_is_not_done_again(
     assert (out / "stage.json").stat().st_mtime_ns == before
     train(small_config(max_steps=3), *tables, out)
     assert len(read_records(out / "losses.jsonl")) == 3
+
+
+def test_a_suite_that_decides_nothing_starts_nothing_anew(tables: Tables, tmp_path: Path) -> None:
+    suite, out = write_suite(tmp_path / "suite", tables), tmp_path / "train"
+    first = train(small_config(max_steps=4, dev_sample=0), *tables, out)
+    assert train(small_config(max_steps=4, dev_sample=0), *tables, out, suites=[suite]) == first
+
+    config = small_config(max_steps=4, dev_sample=0, eval_every=1, patience=9, watch="names")
+    watched = train(config, *tables, out, suites=[suite])
+    assert watched["facts"]["suites"] == {"names": watched["inputs"]["suite names"]}
+    (suite / "qrels.tsv").write_text((suite / "qrels.tsv").read_text().partition("\n")[0] + "\n")
+    assert train(config, *tables, out, suites=[suite])["key"] != watched["key"]
+
+
+def test_a_killed_run_goes_on_when_one_more_suite_is_named(tables: Tables, tmp_path: Path) -> None:
+    def stop(what: str, done: int, _: int) -> None:
+        if (what, done) == ("train", 3):
+            raise KeyboardInterrupt
+
+    config = small_config(max_steps=4, dev_sample=20, checkpoint_every=1, eval_every=2)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, *tables, tmp_path / "train", progress=stop)
+    suite, steps = write_suite(tmp_path / "names", tables), list[int]()
+    train(
+        config,
+        *tables,
+        tmp_path / "train",
+        suites=[suite],
+        progress=lambda what, done, _: steps.append(done) if what == "train" else None,
+    )
+    assert steps == [4]
+    evaluations = read_records(tmp_path / "train" / "evaluations.jsonl")
+    assert [sorted(row) for row in evaluations] == [["dev", "step"], ["dev", "names", "step"]]
 
 
 def test_cached_gradients_train_to_the_weights_of_whole_batches(tables: Tables, tmp_path: Path) -> None:
@@ -212,6 +248,12 @@ def test_a_loss_that_is_no_number_names_the_step_and_its_rows(tables: Tables, tm
     checkpoint = partial / "checkpoints" / f"step-{step - 1:09d}"
     assert f"The checkpoint {checkpoint} is kept" in str(raised.value)
     assert (checkpoint / "position.json").is_file()
+
+
+def test_a_group_that_does_not_divide_the_processes_is_refused() -> None:
+    processes: Any = SimpleNamespace(num_processes=12)
+    with pytest.raises(TrainingError, match="gather_ranks is 8, which does not divide the 12 processes"):
+        Trainer(small_config(gather_ranks=8), processes, processes)
 
 
 def test_damaged_start_weights_stop_at_the_first_step(tables: Tables, tmp_path: Path) -> None:

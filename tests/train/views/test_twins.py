@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import oasis_train.data.stages
 import oasis_train.views.twins
 from oasis_train.cli import main
 from oasis_train.data import Docstring, Function, RefinedPair, ShardedTable, Stage, StageFolder, Twin, row_id
@@ -173,3 +174,18 @@ def test_a_run_that_was_killed_gives_the_same_twins(
         with pytest.raises(KeyboardInterrupt):
             find_twins(config, folders["corpus"], tmp_path / "killed")
     assert find_twins(config, folders["corpus"], tmp_path / "killed")["outputs"] == whole["outputs"]
+
+
+def test_a_run_that_was_killed_before_its_manifest_gives_the_same_twins(
+    folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = find_twins(TwinConfig(), folders["corpus"], tmp_path / "whole")
+    with monkeypatch.context() as context:
+
+        def killed(path: Path) -> str:
+            raise KeyboardInterrupt
+
+        context.setattr(oasis_train.data.stages, "file_digest", killed)  # every table is written by then
+        with pytest.raises(KeyboardInterrupt):
+            find_twins(TwinConfig(), folders["corpus"], tmp_path / "killed")
+    assert find_twins(TwinConfig(), folders["corpus"], tmp_path / "killed")["outputs"] == whole["outputs"]
