@@ -223,6 +223,11 @@ class FolderIndex:
         self.save()
         return changed
 
+    @property
+    def message(self) -> str:
+        """What a user has to know or do; empty when all is well."""
+        return self.trouble.message or (self._store.problem if self._store else "")
+
     def save(self) -> None:
         """Writes what waits for the store; what cannot be written waits on, and the status says why."""
         if not self._to_store or self._store is None:
@@ -299,7 +304,7 @@ class FolderIndex:
             problem_counts=dict(sorted(counts.items())),
             embedded=self._embedded,
             watching=self.watching,
-            message=self.trouble.message or (self._store.problem if self._store else ""),
+            message=self.message,
         )
 
     def _load(self, path: str, entry: Entry) -> bool:
