@@ -166,7 +166,8 @@ local function server_config()
   return {
     name = "oasis",
     cmd = M.options.cmd,
-    init_options = M.options.settings,
+    -- An empty table would travel as a list, which is no settings.
+    init_options = next(M.options.settings) and M.options.settings or vim.empty_dict(),
     handlers = { ["oasis/statusChanged"] = on_status_changed, ["oasis/searchStream"] = on_search_stream },
     reuse_client = reuse,
     on_init = on_init,
