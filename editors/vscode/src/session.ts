@@ -5,12 +5,11 @@ import {
 } from "vscode-languageclient/node";
 import { findServer } from "./environment";
 import { FolderStatus, SEARCH, SEARCH_STREAM, SearchStream, STATUS_CHANGED } from "./protocol";
+import { SECTION, settingsThatAreSet } from "./settings";
 
 /** Ends of the server, one after another, after which it is left alone. */
 const MAX_ENDS = 5;
 const CONSENT = "oasis.consent";
-/** Sections of our settings that are the editor's business, not the server's. */
-const OWN_SECTIONS = ["server", "trace"];
 
 export class Session implements vscode.Disposable {
   private client: LanguageClient | undefined;
@@ -161,7 +160,6 @@ export class Session implements vscode.Disposable {
     return {
       documentSelector: [{ scheme: "file" }, { scheme: "untitled" }],
       outputChannel: this.log,
-      initializationOptions: serverSettings(),
       initializationFailedHandler: () => false,
       errorHandler: {
         error: () => ({ action: ErrorAction.Continue }),
@@ -181,10 +179,10 @@ export class Session implements vscode.Disposable {
           return own ? own(args[0]) : next(command, args);
         },
         workspace: {
-          configuration: async (params, token, next) => {
-            const values = await next(params, token);
-            return Array.isArray(values) ? values.map(withoutOwn) : values;
-          },
+          // The server asks whenever it is told of a change; what would be told along holds every default.
+          didChangeConfiguration: (_, next) => next(undefined),
+          configuration: ({ items }) => items.map(({ section, scopeUri }) =>
+            section === SECTION ? settingsThatAreSet(scopeUri ? vscode.Uri.parse(scopeUri) : undefined) : null),
         },
       },
     };
@@ -250,15 +248,4 @@ async function offer(show: Show, sentence: string, offers: Record<string, () => 
   if (choice) {
     await offers[choice]?.();
   }
-}
-
-function serverSettings(): unknown {
-  return withoutOwn(JSON.parse(JSON.stringify(vscode.workspace.getConfiguration("oasis"))));
-}
-
-function withoutOwn(value: unknown): unknown {
-  if (typeof value !== "object" || value === null) {
-    return value;
-  }
-  return Object.fromEntries(Object.entries(value).filter(([key]) => !OWN_SECTIONS.includes(key)));
 }
