@@ -79,12 +79,75 @@ const checks = {
     });
   },
 
+  async "the user's own settings.toml counts where the editor sets nothing, and again when it no longer does"() {
+    const hits = async () => (await vscode.commands.executeCommand("oasis.search", { query: "retry with delays" })).hits.length;
+    const setLimit = (limit) =>
+      vscode.workspace.getConfiguration("oasis").update("search.limit", limit, vscode.ConfigurationTarget.Workspace);
+    assert.equal(await hits(), 1);
+    await setLimit(3);
+    await until(async () => (await hits()) === 3);
+    await setLimit(undefined);
+    await until(async () => (await hits()) === 1);
+  },
+
+  async "questions while a server that ended is started again wait for it, and there is never a second one"() {
+    const before = starts();
+    fs.writeFileSync(beside("slow"), "");
+    process.kill(before.at(-1), "SIGKILL");
+    await until(() => starts().length > before.length); // and it sleeps before it answers
+    await vscode.commands.executeCommand("oasis.ui.pause");
+    await vscode.commands.executeCommand("oasis.ui.resume");
+    fs.rmSync(beside("slow"));
+    await until(async () => (await vscode.commands.executeCommand("oasis.search", { query: "delays" })).hits.length);
+    assert.equal(starts().length, before.length + 1);
+  },
+
+  async "a server that is asked to stop while it starts does not go on"() {
+    const before = starts();
+    fs.writeFileSync(beside("slow"), "");
+    const restarting = vscode.commands.executeCommand("oasis.ui.restart");
+    await until(() => starts().length > before.length);
+    await vscode.commands.executeCommand("oasis.ui.stop");
+    fs.rmSync(beside("slow"));
+    await restarting;
+    await until(() => !starts().some(isAlive));
+    assert.equal(starts().length, before.length + 1);
+    await vscode.commands.executeCommand("oasis.ui.restart");
+  },
+
+  async "a server that no longer answers is replaced by a restart"() {
+    const before = starts();
+    process.kill(before.at(-1), "SIGSTOP");
+    await vscode.commands.executeCommand("oasis.ui.restart");
+    assert.equal(starts().length, before.length + 1);
+    await until(() => starts().filter(isAlive).length === 1);
+  },
+
   async "stopping leaves this workspace alone"() {
     await vscode.commands.executeCommand("oasis.ui.stop");
     const found = await vscode.commands.executeCommand("vscode.executeWorkspaceSymbolProvider", "haversine");
     assert.equal(found?.some((symbol) => symbol.name.includes("haversine")) ?? false, false);
   },
 };
+
+function beside(name) {
+  const [folder] = vscode.workspace.workspaceFolders;
+  return path.join(folder.uri.fsPath, "..", name);
+}
+
+/** The process of every server that was started, by its number. */
+function starts() {
+  return fs.readFileSync(beside("starts"), "utf8").trim().split("\n").map(Number);
+}
+
+function isAlive(number) {
+  try {
+    // What ended and was not waited for yet has no command line.
+    return fs.readFileSync(`/proc/${number}/cmdline`).length > 0;
+  } catch {
+    return false;
+  }
+}
 
 async function open(relative) {
   const [folder] = vscode.workspace.workspaceFolders;
@@ -111,8 +174,7 @@ async function activate() {
       results[name] = String(error?.stack ?? error);
     }
   }
-  const [folder] = vscode.workspace.workspaceFolders;
-  const file = path.join(folder.uri.fsPath, "..", "host-results.json");
+  const file = beside("host-results.json");
   fs.writeFileSync(`${file}.part`, JSON.stringify(results));
   fs.renameSync(`${file}.part`, file);
 }
