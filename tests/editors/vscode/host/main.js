@@ -6,6 +6,8 @@ const path = require("node:path");
 const vscode = require("vscode");
 
 const ID = "oasis-code-search.oasis-code-search";
+/** Where this extension may keep files; that of ours lies beside it. */
+let storage;
 const checks = {
   async "the extension is active and has told of every command that it contributes"() {
     const extension = vscode.extensions.getExtension(ID);
@@ -128,6 +130,23 @@ const checks = {
     const found = await vscode.commands.executeCommand("vscode.executeWorkspaceSymbolProvider", "haversine");
     assert.equal(found?.some((symbol) => symbol.name.includes("haversine")) ?? false, false);
   },
+
+  async "a private environment that works is kept when another one cannot be made"() {
+    const folder = path.join(storage, "..", ID, "environment");
+    const isThere = (name) => fs.existsSync(path.join(folder, name));
+    fs.mkdirSync(folder, { recursive: true });
+    fs.writeFileSync(path.join(folder, "complete"), "");
+    fs.writeFileSync(path.join(folder, "kept"), "");
+    const configuration = vscode.workspace.getConfiguration("oasis");
+    await configuration.update("server.package", "/nowhere/at/all", vscode.ConfigurationTarget.Global);
+    void vscode.commands.executeCommand("oasis.ui.repairEnvironment");
+    await until(() => !isThere("kept"));
+    await until(() => isThere("kept"));
+    assert.ok(isThere("complete"));
+    await configuration.update("server.package", undefined, vscode.ConfigurationTarget.Global);
+    await vscode.commands.executeCommand("oasis.ui.removeEnvironment");
+    assert.ok(!fs.existsSync(folder));
+  },
 };
 
 function beside(name) {
@@ -164,7 +183,8 @@ async function until(condition, timeout = 60_000) {
   }
 }
 
-async function activate() {
+async function activate(context) {
+  storage = context.globalStorageUri.fsPath;
   const results = {};
   for (const [name, check] of Object.entries(checks)) {
     try {
@@ -179,4 +199,4 @@ async function activate() {
   fs.renameSync(`${file}.part`, file);
 }
 
-module.exports = { activate: () => void activate(), checks };
+module.exports = { activate: (context) => void activate(context), checks };
