@@ -222,10 +222,14 @@ function M.restart()
   local old = client_of_this_nvim()
   obstacle, ends, told = nil, 0, {}
   if old then
-    call(old, "stop")
-    vim.wait(5000, function()
+    local function has_ended()
       return client_of_this_nvim() == nil
-    end, 20)
+    end
+    call(old, "stop")
+    if not vim.wait(5000, has_ended, 20) then
+      old.rpc.terminate() -- it no longer answers; a second `stop` does nothing, even with force
+      vim.wait(5000, has_ended, 20)
+    end
   end
   local new = M.ensure_client()
   if new then
