@@ -6,6 +6,8 @@ const path = require("node:path");
 const vscode = require("vscode");
 
 const ID = "oasis-code-search.oasis-code-search";
+/** A check that waits for ever fails alone. */
+const CHECK_MS = 90_000;
 /** Where this extension may keep files; that of ours lies beside it. */
 let storage;
 const checks = {
@@ -188,7 +190,8 @@ async function activate(context) {
   const results = {};
   for (const [name, check] of Object.entries(checks)) {
     try {
-      await check();
+      const end = new Promise((_, reject) => setTimeout(reject, CHECK_MS, new Error("it came to no end")));
+      await Promise.race([check(), end]);
       results[name] = "passed";
     } catch (error) {
       results[name] = String(error?.stack ?? error);
