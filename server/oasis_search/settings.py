@@ -141,7 +141,7 @@ def _build(kind: type[_T], options: Mapping[str, object], prefix: str, problems:
         if dataclasses.is_dataclass(hint) and isinstance(hint, type):
             if isinstance(value, Mapping):
                 values[key] = _build(hint, value, f"{prefix}{raw}.", problems)
-            elif value is not None:
+            elif value not in (None, []):  # as editors in Lua write an empty object
                 problems.append(f'Option "{prefix}{raw}" must be an object; its defaults are used.')
             continue
         parsed = _parse_value(hint, value)

@@ -127,6 +127,24 @@ def test_paths_of_windows_are_refused_or_answered_and_nothing_breaks(
         assert player.left() == 0
 
 
+def test_vscode_sends_no_setting_that_nobody_set() -> None:
+    """A default that it sent would outweigh the user's own settings.toml."""
+    (path,) = (path for path in SESSIONS if path.stem == "vscode")
+    messages = [(line["from"], line["message"]) for line in load_session(path).lines]
+    (started,) = (message for _, message in messages if message.get("method") == "initialize")
+    assert "initializationOptions" not in started["params"]
+    asked = {
+        message["id"]
+        for who, message in messages
+        if who == "server" and message.get("method") == "workspace/configuration"
+    }
+    answers = [
+        message["result"] for who, message in messages if who == "client" and message.get("id") in asked
+    ]
+    assert answers
+    assert all(answer == [{}] for answer in answers)
+
+
 def _answers_of_server(session: Session) -> list[Mapping[str, Any]]:
     return [line for line in session.lines if line["from"] == "server" and "method" not in line["message"]]
 

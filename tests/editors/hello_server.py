@@ -1,4 +1,4 @@
-"""A language server that knows nothing of OASIS: it answers `initialize` and, if told to, ends soon after."""
+"""A language server that knows nothing of OASIS: it answers `initialize` and, if told to, ends or hangs."""
 
 import json
 import sys
@@ -9,20 +9,22 @@ from tests.conformance.record import read_message, write_message
 
 ROOT = Path(__file__).parents[2]
 COMMAND = ["env", f"PYTHONPATH={ROOT}", sys.executable, "-P", "-m", "tests.editors.hello_server"]
-"""Starts it from any folder; with `then-end` it offers a search and crashes when the client is ready."""
+"""Starts it from any folder; with `then-end` or `then-hang` it offers a search, and does that instead."""
 
 
 def main() -> None:
     """Until the client's end of the pipe closes, or a moment after the greeting."""
-    ends = "then-end" in sys.argv
+    ends, hangs = "then-end" in sys.argv, "then-hang" in sys.argv
     while (body := read_message(sys.stdin.buffer)) is not None:
         message = json.loads(body)
         if message.get("method") == "initialize":
-            experimental = {"oasis": {"methods": ["oasis/search"]}} if ends else {}
+            experimental = {"oasis": {"methods": ["oasis/search"]}} if ends or hangs else {}
             _answer(message["id"], {"capabilities": {"experimental": experimental}})
         elif message.get("method") == "initialized" and ends:
             time.sleep(0.2)
             sys.exit(1)
+        elif message.get("method") == "initialized" and hangs:
+            time.sleep(600)
         elif message.get("method") == "exit":
             return
         elif "id" in message and not ends:

@@ -1,7 +1,7 @@
 // Where the server comes from: a setting, the workspace's interpreter, PATH, or a private environment that the
 // user agreed to. Nothing is installed without being asked for.
 import { execFile, spawn } from "node:child_process";
-import { access, mkdir, rm, writeFile } from "node:fs/promises";
+import { access, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import * as path from "node:path";
 import { promisify } from "node:util";
 import * as vscode from "vscode";
@@ -106,8 +106,7 @@ export async function makeEnvironment(context: vscode.ExtensionContext, log: vsc
     { location: vscode.ProgressLocation.Notification, title: "OASIS", cancellable: true },
     async (progress, token) => {
       try {
-        await rm(folder, { recursive: true, force: true });
-        await mkdir(path.dirname(folder), { recursive: true });
+        await putAside(context);
         progress.report({ message: "making a Python environment..." });
         await logged(python, ["-m", "venv", folder], log, token);
         progress.report({ message: `installing ${wanted}...` });
@@ -118,9 +117,10 @@ export async function makeEnvironment(context: vscode.ExtensionContext, log: vsc
           throw new Error(`The installed server cannot be used: ${reason}.`);
         }
         await writeFile(completed(context), "");
+        await removed(before(context)).catch((error) => log.appendLine(String(error)));
         return true;
       } catch (error) {
-        await rm(folder, { recursive: true, force: true });
+        await bringBack(context);
         if (!token.isCancellationRequested) {
           log.appendLine(String(error));
           const choice = await vscode.window.showErrorMessage(
@@ -138,7 +138,35 @@ export async function makeEnvironment(context: vscode.ExtensionContext, log: vsc
 }
 
 export async function removeEnvironment(context: vscode.ExtensionContext): Promise<void> {
-  await rm(privateEnvironment(context), { recursive: true, force: true });
+  await removed(privateEnvironment(context));
+  await removed(before(context));
+}
+
+/** Makes room for a new environment. One that works is kept: without a network no other could be made. */
+async function putAside(context: vscode.ExtensionContext): Promise<void> {
+  const folder = privateEnvironment(context);
+  if (await exists(completed(context))) {
+    await removed(before(context));
+    await rename(folder, before(context)); // and back, as an environment works in its own place alone
+  } else {
+    await removed(folder);
+    await mkdir(path.dirname(folder), { recursive: true });
+  }
+}
+
+/** Removes what is not complete, and has again what was there before. */
+async function bringBack(context: vscode.ExtensionContext): Promise<void> {
+  if (await exists(completed(context))) {
+    return;
+  }
+  await removed(privateEnvironment(context));
+  if (await exists(before(context))) {
+    await rename(before(context), privateEnvironment(context));
+  }
+}
+
+function removed(folder: string): Promise<void> {
+  return rm(folder, { recursive: true, force: true });
 }
 
 function logged(
@@ -160,6 +188,11 @@ function logged(
 
 function privateEnvironment(context: vscode.ExtensionContext): string {
   return path.join(context.globalStorageUri.fsPath, "environment");
+}
+
+/** Where the last environment lies while another one is made. */
+function before(context: vscode.ExtensionContext): string {
+  return `${privateEnvironment(context)}-before`;
 }
 
 function completed(context: vscode.ExtensionContext): string {

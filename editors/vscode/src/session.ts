@@ -1,20 +1,24 @@
 // One language client for the window: started with consent, told of settings, restarted a few times, then quiet.
+// Whoever wants the server joins the start that is under way, whatever began it: there is never a second server.
 import * as vscode from "vscode";
 import {
-  CloseAction, CloseHandlerResult, ErrorAction, LanguageClient, LanguageClientOptions, State,
+  CloseAction, ErrorAction, LanguageClient, LanguageClientOptions, State,
 } from "vscode-languageclient/node";
 import { findServer } from "./environment";
 import { FolderStatus, SEARCH, SEARCH_STREAM, SearchStream, STATUS_CHANGED } from "./protocol";
+import { SECTION, settingsThatAreSet } from "./settings";
 
 /** Ends of the server, one after another, after which it is left alone. */
 const MAX_ENDS = 5;
+/** A server that does not end by then is left to end by itself, so that another can be started. */
+const STOP_PATIENCE_MS = 5_000;
 const CONSENT = "oasis.consent";
-/** Sections of our settings that are the editor's business, not the server's. */
-const OWN_SECTIONS = ["server", "trace"];
 
 export class Session implements vscode.Disposable {
   private client: LanguageClient | undefined;
   private starting: Promise<LanguageClient | undefined> | undefined;
+  /** How often it was stopped; a start that was under way then comes to nothing. */
+  private stops = 0;
   private ends = 0;
   /** Why there is no server, once somebody was told; until an explicit command nothing is tried again. */
   private blocked: string | undefined;
@@ -52,15 +56,30 @@ export class Session implements vscode.Disposable {
    * A command tries again what failed; what comes by itself, such as typing, goes through `ask` and does not.
    */
   async running(): Promise<LanguageClient | undefined> {
-    if (this.client?.state === State.Running) {
-      return this.client;
+    if (this.live) {
+      return this.live;
     }
     if (!vscode.workspace.workspaceFolders?.some((folder) => folder.uri.scheme === "file")) {
       void vscode.window.showInformationMessage("OASIS searches folders on disk: open one first.");
       return undefined;
     }
     await this.setConsent(true);
-    this.starting ??= this.start().finally(() => (this.starting = undefined));
+    return this.live ?? this.started();
+  }
+
+  private get live(): LanguageClient | undefined {
+    return this.client?.state === State.Running ? this.client : undefined;
+  }
+
+  private started(): Promise<LanguageClient | undefined> {
+    if (!this.starting) {
+      const mine = this.start().finally(() => {
+        if (this.starting === mine) {
+          this.starting = undefined;
+        }
+      });
+      this.starting = mine;
+    }
     return this.starting;
   }
 
@@ -102,13 +121,26 @@ export class Session implements vscode.Disposable {
   async stop(): Promise<void> {
     const client = this.client;
     this.client = undefined;
+    this.starting = undefined;
+    this.stops += 1;
     this.ends = 0;
     this.blocked = undefined;
     this.told.clear();
     this.stateEmitter.fire("stopped");
-    if (client?.needsStop()) {
-      await client.stop();
+    if (client) {
+      await this.end(client);
     }
+  }
+
+  /** Ends a server, for some seconds at most and without an error: it may be what does not answer any more. */
+  private async end(client: LanguageClient): Promise<void> {
+    const ended = (async () => {
+      if (client.state === State.Starting) {
+        await client.start(); // which is under way, and cannot be stopped before
+      }
+      await client.stop();
+    })().catch((error) => this.log.warn(`The server did not stop as asked: ${error}`));
+    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, STOP_PATIENCE_MS))]);
   }
 
   dispose(): void {
@@ -119,16 +151,20 @@ export class Session implements vscode.Disposable {
   }
 
   private async start(): Promise<LanguageClient | undefined> {
+    const { stops } = this;
     this.blocked = undefined;
     this.stateEmitter.fire("starting");
     const { server, refused } = await findServer(this.context);
+    if (stops !== this.stops) {
+      return undefined;
+    }
     if (!server) {
       this.missing(refused);
       return undefined;
     }
     this.log.info(`Server: ${[server.command, ...server.args].join(" ")} (from ${server.origin})`);
-    const client = new LanguageClient(
-      "oasis", "OASIS", { command: server.command, args: server.args }, this.options(),
+    const client: LanguageClient = new LanguageClient(
+      "oasis", "OASIS", { command: server.command, args: server.args }, this.options(() => this.ended(client)),
     );
     client.onNotification(STATUS_CHANGED, (status: FolderStatus) => {
       this.statusEmitter.fire(status);
@@ -140,9 +176,12 @@ export class Session implements vscode.Disposable {
       await client.start();
     } catch (error) {
       this.log.error(String(error));
-      if (this.client === client) {
-        this.fail(`The server did not start (${server.command}, from ${server.origin}).`);
-      }
+    }
+    if (this.client !== client) {
+      return undefined; // it was stopped meanwhile
+    }
+    if (client.state !== State.Running) {
+      this.fail(`The server did not start (${server.command}, from ${server.origin}).`);
       return undefined;
     }
     if (!this.offers(SEARCH)) {
@@ -151,28 +190,41 @@ export class Session implements vscode.Disposable {
         `The server of ${server.origin} (version ${version}) cannot be used by this extension: it offers no ` +
           `${SEARCH}. Update it: pip install --upgrade oasis-code-search.`,
       );
+      this.client = undefined;
+      await this.end(client);
       return undefined;
     }
     this.stateEmitter.fire("running");
     return client;
   }
 
-  private options(): LanguageClientOptions {
+  /**
+   * Starts the server again that ended by itself. The language client would do so too, but apart from `starting`:
+   * a question that came meanwhile would start another one.
+   */
+  private ended(client: LanguageClient): void {
+    if (this.client !== client || this.starting) {
+      return; // it is no longer wanted, or it ended while it started, which its start notices
+    }
+    this.client = undefined;
+    this.ends += 1;
+    if (this.ends < MAX_ENDS) {
+      void this.started();
+    } else {
+      this.fail(`The server ended ${this.ends} times and is left alone now.`);
+    }
+  }
+
+  private options(ended: () => void): LanguageClientOptions {
     return {
       documentSelector: [{ scheme: "file" }, { scheme: "untitled" }],
       outputChannel: this.log,
-      initializationOptions: serverSettings(),
       initializationFailedHandler: () => false,
       errorHandler: {
         error: () => ({ action: ErrorAction.Continue }),
-        closed: (): CloseHandlerResult => {
-          this.ends += 1;
-          if (this.ends < MAX_ENDS && !this.blocked) {
-            this.stateEmitter.fire("starting");
-            return { action: CloseAction.Restart, handled: true };
-          }
-          this.fail(`The server ended ${this.ends} times and is left alone now.`);
-          return { action: CloseAction.DoNotRestart, handled: true };
+        closed: () => {
+          ended();
+          return { action: CloseAction.DoNotRestart, handled: true, message: "The server ended." };
         },
       },
       middleware: {
@@ -181,10 +233,10 @@ export class Session implements vscode.Disposable {
           return own ? own(args[0]) : next(command, args);
         },
         workspace: {
-          configuration: async (params, token, next) => {
-            const values = await next(params, token);
-            return Array.isArray(values) ? values.map(withoutOwn) : values;
-          },
+          // The server asks whenever it is told of a change; what would be told along holds every default.
+          didChangeConfiguration: (_, next) => next(undefined),
+          configuration: ({ items }) => items.map(({ section, scopeUri }) =>
+            section === SECTION ? settingsThatAreSet(scopeUri ? vscode.Uri.parse(scopeUri) : undefined) : null),
         },
       },
     };
@@ -250,15 +302,4 @@ async function offer(show: Show, sentence: string, offers: Record<string, () => 
   if (choice) {
     await offers[choice]?.();
   }
-}
-
-function serverSettings(): unknown {
-  return withoutOwn(JSON.parse(JSON.stringify(vscode.workspace.getConfiguration("oasis"))));
-}
-
-function withoutOwn(value: unknown): unknown {
-  if (typeof value !== "object" || value === null) {
-    return value;
-  }
-  return Object.fromEntries(Object.entries(value).filter(([key]) => !OWN_SECTIONS.includes(key)));
 }

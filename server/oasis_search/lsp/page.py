@@ -28,7 +28,8 @@ The server announces itself in the result of `initialize`:
 ```
 
 - **Settings** come from `initializationOptions`, from the section `oasis` by `workspace/configuration`, later
-  by `workspace/didChangeConfiguration`. A bad value is named by `window/showMessage`; its default is used.
+  by `workspace/didChangeConfiguration`. They come before the user's own `settings.toml`, so send only what
+  somebody set, and no defaults. A bad value is named by `window/showMessage`; its default is used.
 - **Positions** are in the encoding that `initialize` agreed on: the client's first choice of `utf-8`,
   `utf-16` and `utf-32`.
 - **Unsaved text** is searched as it stands in the editor (`textDocument/didOpen`, `didChange`, `didSave`,

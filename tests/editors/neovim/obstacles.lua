@@ -89,6 +89,22 @@ function scenarios.ending()
   return #vim.tbl_filter(function(message) return message:find("next question starts it again", 1, true) end, said)
 end
 
+function scenarios.hung()
+  local settings = { cacheDir = given.cache }
+  require("oasis").setup({ cmd = { "sh", given.folder .. "/server" }, settings = settings })
+  vim.cmd("filetype on")
+  vim.cmd.edit(given.root .. "/src/retry.py")
+  wait("the server", function() return #vim.lsp.get_clients({ name = "oasis" }) == 1 end)
+  assert(io.open(given.folder .. "/well", "w")):close()
+  vim.cmd("OasisRestart")
+  wait("hits", function()
+    search()
+    vim.wait(1000, function() return #vim.fn.getqflist() > 0 end, 20)
+    return #vim.fn.getqflist() > 0
+  end)
+  return #vim.lsp.get_clients({ name = "oasis" })
+end
+
 function scenarios.unwritable()
   require("oasis").setup({ cmd = given.command, settings = { cacheDir = given.folder .. "/a-file/index" } })
   vim.cmd("filetype on")

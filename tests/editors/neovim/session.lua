@@ -45,7 +45,7 @@ local function session()
       table.insert(progress, event.data.params.value.kind)
     end,
   })
-  require("oasis").setup({ cmd = given.command, settings = { cacheDir = given.cache } })
+  require("oasis").setup({ cmd = given.command }) -- the index lies where the user's settings.toml says
   vim.cmd("filetype on")
   vim.cmd.edit(given.root .. "/src/retry.py")
   wait("the index", function()

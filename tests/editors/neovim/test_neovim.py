@@ -78,13 +78,14 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
         (second / f"{name}.py").write_text(
             COPIED.replace("WORD", word).replace("NAME", name), encoding="utf-8"
         )
+    (base / "settings.toml").write_text(f"cacheDir = {json.dumps(str(base / 'index'))}\n", encoding="utf-8")
     environment = {
         **os.environ,
+        "OASIS_CONFIG": str(base / "settings.toml"),
         **{f"XDG_{kind}_HOME": str(base / kind) for kind in ("CONFIG", "DATA", "STATE", "CACHE")},
         "OASIS_TEST": json.dumps(
             {
                 "command": [str(BIN / "oasis"), "serve"],
-                "cache": str(base / "index"),
                 "root": str(root),
                 "second": str(second),
                 "result": str(base / "result.json"),
@@ -102,7 +103,12 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     assert done.returncode == 0, done.stdout + done.stderr
     result: dict[str, object] = json.loads((base / "result.json").read_text(encoding="utf-8"))
     assert (root / "src/retry.py").read_text(encoding="utf-8") == WORKSPACE["src/retry.py"]
+    result["has_index_where_the_file_says"] = any((base / "index").glob("**/*"))
     return result
+
+
+def test_the_users_own_settings_file_counts_where_neovim_sets_nothing(outcome: dict[str, object]) -> None:
+    assert outcome["has_index_where_the_file_says"] is True
 
 
 def test_search_lists_hits_best_first_and_jumps_to_the_name(outcome: dict[str, object]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -53,9 +54,21 @@ def run_script(script: str, base: Path, given: dict[str, Any]) -> dict[str, Any]
 
 @pytest.mark.parametrize(
     ("scenario", "count"),
-    [("missing", 1), ("older", 0), ("foreign", 1), ("ending", 4), ("unwritable", 1), ("vanished", 1)],
+    [
+        ("missing", 1),
+        ("older", 0),
+        ("foreign", 1),
+        ("ending", 4),
+        ("hung", 1),
+        ("unwritable", 1),
+        ("vanished", 1),
+    ],
 )
 def test_it_is_said_once_and_a_command_helps(scenario: str, count: int, tmp_path: Path) -> None:
+    hanging = shlex.join([*FOREIGN, "then-hang"])
+    (tmp_path / "server").write_text(
+        f"[ -e {tmp_path}/well ] && exec {BIN / 'oasis'} serve\nexec {hanging}\n"
+    )
     given = {
         "scenario": scenario,
         "command": [str(BIN / "oasis"), "serve"],

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { more, session } from "./browser.mjs";
 
 await session("host", async (window, seen) => {
-  const end = Date.now() + 240_000;
+  const end = Date.now() + 480_000;
   while (!existsSync(more[0]) && Date.now() < end) {
     await window.page.waitForTimeout(200);
   }

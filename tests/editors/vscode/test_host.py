@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.editors.vscode.conftest import HERE, Tools, opened, run, write_workspace
+from tests.editors.vscode.conftest import HERE, OASIS, Tools, opened, run, write_workspace
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("OASIS_TEST_EDITORS") != "1", reason="the editors are tested by `make test-editors`"
@@ -22,7 +22,17 @@ def results(tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     packer = HERE.parents[2] / "editors" / "vscode" / "node_modules" / "@vscode" / "vsce" / "vsce"
     command = [tools.node, str(packer), "package", "--no-dependencies", "--allow-missing-repository"]
     run([*command, "--skip-license", "--out", str(vsix)], HERE / "host", tools.folder)
-    with opened(tools, base, write_workspace(base / "shop"), extensions=(vsix,)) as rig:
+    # Tells of every start; while there is a file `slow` beside it, it takes its time before it answers.
+    server = base / "server"
+    server.write_text(
+        f'#!/bin/sh\n[ "$1" = --version ] && exec {OASIS} --version\n'
+        f'echo $$ >> {base}/starts\n[ -e {base}/slow ] && sleep 4\nexec {OASIS} "$@"\n'
+    )
+    server.chmod(0o755)
+    (base / "settings.toml").write_text("[search]\nlimit = 1\n", encoding="utf-8")
+    own = {"OASIS_CONFIG": str(base / "settings.toml")}
+    workspace = write_workspace(base / "shop", server)
+    with opened(tools, base, workspace, environment=own, extensions=(vsix,)) as rig:
         seen = rig.drive("host.mjs", str(file))
     assert seen == {"done": True}
     found: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))

@@ -166,7 +166,8 @@ local function server_config()
   return {
     name = "oasis",
     cmd = M.options.cmd,
-    init_options = M.options.settings,
+    -- An empty table would travel as a list, which is no settings.
+    init_options = next(M.options.settings) and M.options.settings or vim.empty_dict(),
     handlers = { ["oasis/statusChanged"] = on_status_changed, ["oasis/searchStream"] = on_search_stream },
     reuse_client = reuse,
     on_init = on_init,
@@ -221,10 +222,14 @@ function M.restart()
   local old = client_of_this_nvim()
   obstacle, ends, told = nil, 0, {}
   if old then
-    call(old, "stop")
-    vim.wait(5000, function()
+    local function has_ended()
       return client_of_this_nvim() == nil
-    end, 20)
+    end
+    call(old, "stop")
+    if not vim.wait(5000, has_ended, 20) then
+      old.rpc.terminate() -- it no longer answers; a second `stop` does nothing, even with force
+      vim.wait(5000, has_ended, 20)
+    end
   end
   local new = M.ensure_client()
   if new then

@@ -30,6 +30,8 @@ class Configuration:
         self._server = server
         self._base = _without_nulls(_unwrap(server.client.options))
         self._own: Mapping[str, object] = {}
+        self._pulled: object = None
+        """What the client answered last: a later answer that does not come changes nothing."""
         self._told: set[str] = set()
         self.settings = Settings()
         server.on_notification(types.WORKSPACE_DID_CHANGE_CONFIGURATION, self._did_change)
@@ -77,8 +79,9 @@ class Configuration:
             values = await asyncio.wait_for(request, _TIMEOUT_S)
         except (JsonRpcException, TimeoutError) as error:
             log.warning("The client did not tell its settings: %s", str(error) or "no answer")
-            return None
-        return values[0] if isinstance(values, list | tuple) and values else None
+            return self._pulled
+        self._pulled = values[0] if isinstance(values, list | tuple) and values else None
+        return self._pulled
 
     def _accept(self, pushed: object) -> Settings:
         options = _merge(_merge(self._own, self._base), _without_nulls(_unwrap(pushed)))
@@ -95,7 +98,7 @@ class Configuration:
 
 def _unwrap(options: object) -> object:
     """Our settings, whether or not they are wrapped in a section; editors do both."""
-    if isinstance(options, Mapping) and isinstance(options.get(SECTION), Mapping):
+    if isinstance(options, Mapping) and SECTION in options:
         options = options[SECTION]
     if isinstance(options, Mapping):
         return {key: value for key, value in options.items() if key not in _EDITOR_KEYS}
@@ -110,8 +113,8 @@ def _without_nulls(options: object) -> object:
 
 
 def _merge(base: object, over: object) -> object:
-    if over is None:
-        return base
+    if over is None or (over == [] and isinstance(base, Mapping)):
+        return base  # an empty table of Lua arrives as a list
     if not isinstance(base, Mapping) or not isinstance(over, Mapping):
         return over
     return {**base, **{key: _merge(base.get(key), value) for key, value in over.items()}}

@@ -6,6 +6,10 @@ const path = require("node:path");
 const vscode = require("vscode");
 
 const ID = "oasis-code-search.oasis-code-search";
+/** A check that waits for ever fails alone. */
+const CHECK_MS = 90_000;
+/** Where this extension may keep files; that of ours lies beside it. */
+let storage;
 const checks = {
   async "the extension is active and has told of every command that it contributes"() {
     const extension = vscode.extensions.getExtension(ID);
@@ -79,12 +83,92 @@ const checks = {
     });
   },
 
+  async "the user's own settings.toml counts where the editor sets nothing, and again when it no longer does"() {
+    const hits = async () => (await vscode.commands.executeCommand("oasis.search", { query: "retry with delays" })).hits.length;
+    const setLimit = (limit) =>
+      vscode.workspace.getConfiguration("oasis").update("search.limit", limit, vscode.ConfigurationTarget.Workspace);
+    assert.equal(await hits(), 1);
+    await setLimit(3);
+    await until(async () => (await hits()) === 3);
+    await setLimit(undefined);
+    await until(async () => (await hits()) === 1);
+  },
+
+  async "questions while a server that ended is started again wait for it, and there is never a second one"() {
+    const before = starts();
+    fs.writeFileSync(beside("slow"), "");
+    process.kill(before.at(-1), "SIGKILL");
+    await until(() => starts().length > before.length); // and it sleeps before it answers
+    await vscode.commands.executeCommand("oasis.ui.pause");
+    await vscode.commands.executeCommand("oasis.ui.resume");
+    fs.rmSync(beside("slow"));
+    await until(async () => (await vscode.commands.executeCommand("oasis.search", { query: "delays" })).hits.length);
+    assert.equal(starts().length, before.length + 1);
+  },
+
+  async "a server that is asked to stop while it starts does not go on"() {
+    const before = starts();
+    fs.writeFileSync(beside("slow"), "");
+    const restarting = vscode.commands.executeCommand("oasis.ui.restart");
+    await until(() => starts().length > before.length);
+    await vscode.commands.executeCommand("oasis.ui.stop");
+    fs.rmSync(beside("slow"));
+    await restarting;
+    await until(() => !starts().some(isAlive));
+    assert.equal(starts().length, before.length + 1);
+    await vscode.commands.executeCommand("oasis.ui.restart");
+  },
+
+  async "a server that no longer answers is replaced by a restart"() {
+    const before = starts();
+    process.kill(before.at(-1), "SIGSTOP");
+    await vscode.commands.executeCommand("oasis.ui.restart");
+    assert.equal(starts().length, before.length + 1);
+    await until(() => starts().filter(isAlive).length === 1);
+  },
+
   async "stopping leaves this workspace alone"() {
     await vscode.commands.executeCommand("oasis.ui.stop");
     const found = await vscode.commands.executeCommand("vscode.executeWorkspaceSymbolProvider", "haversine");
     assert.equal(found?.some((symbol) => symbol.name.includes("haversine")) ?? false, false);
   },
+
+  async "a private environment that works is kept when another one cannot be made"() {
+    const folder = path.join(storage, "..", ID, "environment");
+    const isThere = (name) => fs.existsSync(path.join(folder, name));
+    fs.mkdirSync(folder, { recursive: true });
+    fs.writeFileSync(path.join(folder, "complete"), "");
+    fs.writeFileSync(path.join(folder, "kept"), "");
+    const configuration = vscode.workspace.getConfiguration("oasis");
+    await configuration.update("server.package", "/nowhere/at/all", vscode.ConfigurationTarget.Global);
+    void vscode.commands.executeCommand("oasis.ui.repairEnvironment");
+    await until(() => !isThere("kept"));
+    await until(() => isThere("kept"));
+    assert.ok(isThere("complete"));
+    await configuration.update("server.package", undefined, vscode.ConfigurationTarget.Global);
+    await vscode.commands.executeCommand("oasis.ui.removeEnvironment");
+    assert.ok(!fs.existsSync(folder));
+  },
 };
+
+function beside(name) {
+  const [folder] = vscode.workspace.workspaceFolders;
+  return path.join(folder.uri.fsPath, "..", name);
+}
+
+/** The process of every server that was started, by its number. */
+function starts() {
+  return fs.readFileSync(beside("starts"), "utf8").trim().split("\n").map(Number);
+}
+
+function isAlive(number) {
+  try {
+    // What ended and was not waited for yet has no command line.
+    return fs.readFileSync(`/proc/${number}/cmdline`).length > 0;
+  } catch {
+    return false;
+  }
+}
 
 async function open(relative) {
   const [folder] = vscode.workspace.workspaceFolders;
@@ -101,20 +185,21 @@ async function until(condition, timeout = 60_000) {
   }
 }
 
-async function activate() {
+async function activate(context) {
+  storage = context.globalStorageUri.fsPath;
   const results = {};
   for (const [name, check] of Object.entries(checks)) {
     try {
-      await check();
+      const end = new Promise((_, reject) => setTimeout(reject, CHECK_MS, new Error("it came to no end")));
+      await Promise.race([check(), end]);
       results[name] = "passed";
     } catch (error) {
       results[name] = String(error?.stack ?? error);
     }
   }
-  const [folder] = vscode.workspace.workspaceFolders;
-  const file = path.join(folder.uri.fsPath, "..", "host-results.json");
+  const file = beside("host-results.json");
   fs.writeFileSync(`${file}.part`, JSON.stringify(results));
   fs.renameSync(`${file}.part`, file);
 }
 
-module.exports = { activate: () => void activate(), checks };
+module.exports = { activate: (context) => void activate(context), checks };
