@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import sysconfig
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -100,16 +101,25 @@ def test_closed_pipe_ends_quietly(oasis: Run, folder: Path, environment: dict[st
 
 @contextlib.contextmanager
 def terminal() -> Iterator[tuple[int, list[bytes]]]:
-    """The slave side of a pseudo terminal, and what was written to it after the block."""
+    """The slave side of a pseudo terminal, and what was written to it after the block.
+
+    It is read all the while: a terminal that nobody reads takes some kilobytes, and then its writers wait.
+    """
     master, slave = pty.openpty()
     written: list[bytes] = []
+
+    def read() -> None:
+        with contextlib.suppress(OSError):  # Linux ends a terminal without writers by an error
+            while chunk := os.read(master, 65536):
+                written.append(chunk)
+
+    reader = threading.Thread(target=read)
+    reader.start()
     try:
         yield slave, written
     finally:
         os.close(slave)
-        with contextlib.suppress(OSError):  # Linux ends a terminal without writers by an error
-            while chunk := os.read(master, 65536):
-                written.append(chunk)
+        reader.join()
         os.close(master)
 
 
