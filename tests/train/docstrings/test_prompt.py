@@ -59,8 +59,8 @@ def test_neighbours_can_be_left_out() -> None:
 
 @pytest.mark.parametrize("chars", [200, 1_000, 3_000])
 def test_code_keeps_within_the_room(chars: int) -> None:
-    whole = request_for("explain_status").n_chars
-    assert request_for("explain_status", chars=chars).n_chars < min(whole, chars + 1_500)
+    whole = request_for("_explain_refusal").n_chars
+    assert request_for("_explain_refusal", chars=chars).n_chars < min(whole, chars + 1_500)
 
 
 def test_caller_is_shown_around_its_call() -> None:
