@@ -10,10 +10,12 @@ ReplyError
 import re
 
 from oasis_search.encoder.endpoint.errors import (
-    MESSAGE_CHARS,
+    QUOTA,
     TRANSIENT_STATUS,
     RequestError,
+    describe_answer,
     mask,
+    quote_reason,
     quote_server,
 )
 from oasis_search.encoder.endpoint.failures import Failure, LostConnection, Refusal, TimedOut
@@ -25,7 +27,6 @@ _TOO_LONG = re.compile(
     r"exceed[a-z]* .{0,40}(?:context|length|tokens)|reduce the length",
     re.IGNORECASE,
 )
-_QUOTA = re.compile(r"insufficient_quota|exceeded your current quota|billing", re.IGNORECASE)
 
 
 class ChatError(RequestError, ReplyError):
@@ -73,8 +74,7 @@ def explain_body(config: ChatConfig, body: bytes, lack: str) -> ChatError:
 
 def _explain_refusal(config: ChatConfig, refusal: Refusal, key: str) -> ChatError:
     status, body = refusal.status, refusal.body
-    said = mask(quote_server(body), key)
-    answer = f'{config.url} answered {status}: "{said}".' if said else f"{config.url} answered {status}."
+    answer = describe_answer(config.url, status, mask(quote_server(body), key))
     if 300 <= status < 400:
         return ChatError(f"{answer} Redirects are not followed; set the url to where the server is.")
     if status in (401, 403):
@@ -87,7 +87,7 @@ def _explain_refusal(config: ChatConfig, refusal: Refusal, key: str) -> ChatErro
         return PromptTooLongError(
             f"{answer} Lower the number of characters of the prompt, or give the server a longer context."
         )
-    if status == 429 and _QUOTA.search(body):
+    if status == 429 and QUOTA.search(body):
         return ChatError(f"{answer} The account has no credit left; top it up. Answers so far are kept.")
     if status in TRANSIENT_STATUS:
         remedy = "Lower concurrency or requests_per_minute." if status == 429 else "Look at the server's log."
@@ -96,7 +96,7 @@ def _explain_refusal(config: ChatConfig, refusal: Refusal, key: str) -> ChatErro
 
 
 def _explain_lost_connection(config: ChatConfig, lost: LostConnection, key: str) -> ChatError:
-    said = mask(" ".join(lost.reason.split())[:MESSAGE_CHARS], key)
+    said = quote_reason(lost, key)
     if lost.was_connected:
         message = f"{config.url} broke off in the middle of an answer ({said}). Look at the server's log."
     else:

@@ -8,6 +8,11 @@ import torch
 from torch import Tensor
 
 
+def equal_keys(keys: Tensor) -> Tensor:
+    """(n, n): whether two of the `keys` (n,) are equal."""
+    return keys[:, None] == keys[None, :]
+
+
 def in_batch_mask(query_keys: Tensor, code_keys: Tensor, *, is_gt: Tensor | None = None) -> Tensor:
     """(n, n), True where query i and code j must not be drawn apart, for `info_nce_loss`.
 
@@ -22,8 +27,8 @@ def in_batch_mask(query_keys: Tensor, code_keys: Tensor, *, is_gt: Tensor | None
             [False, False,  True]])
     """
     is_gt = _rows_that_are_right(query_keys, code_keys, is_gt)
-    own_code_again = _equal(code_keys) & is_gt[:, None]
-    own_query_again = _equal(query_keys) & is_gt[None, :]
+    own_code_again = equal_keys(code_keys) & is_gt[:, None]
+    own_query_again = equal_keys(query_keys) & is_gt[None, :]
     return own_code_again | own_query_again
 
 
@@ -39,14 +44,10 @@ def all_texts_mask(query_keys: Tensor, code_keys: Tensor, *, is_gt: Tensor | Non
     across = in_batch_mask(query_keys, code_keys, is_gt=is_gt)
     right = _rows_that_are_right(query_keys, code_keys, is_gt)
     both_right = right[:, None] & right[None, :]
-    same_query, same_code = _equal(query_keys), _equal(code_keys)
+    same_query, same_code = equal_keys(query_keys), equal_keys(code_keys)
     queries = same_query | (same_code & both_right)
     codes = same_code | (same_query & both_right)
     return torch.cat((torch.cat((queries, across), dim=1), torch.cat((across.T, codes), dim=1)))
-
-
-def _equal(keys: Tensor) -> Tensor:
-    return keys[:, None] == keys[None, :]  # (n, n)
 
 
 def _rows_that_are_right(query_keys: Tensor, code_keys: Tensor, is_gt: Tensor | None) -> Tensor:

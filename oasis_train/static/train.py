@@ -20,6 +20,7 @@ from oasis_search.encoder.static import ROLES
 from oasis_train.data.vectors import VectorTable
 from oasis_train.losses import cosent_loss, info_nce_loss
 from oasis_train.losses.distillation import distillation_loss
+from oasis_train.losses.masks import equal_keys
 from oasis_train.static.initial import InitialConfig
 from oasis_train.static.languages import Weights, layer_without
 from oasis_train.static.views import Bags, Ints, TwinBags, Views
@@ -268,7 +269,7 @@ def twin_loss(views: Views, model: StaticModel, twins: TwinBags, drawn: Ints, te
     n = len(drawn)
     scores = vectors @ vectors.T / temperature  # (2n, 2n)
     keys = torch.from_numpy(np.concatenate((twins.key[drawn], views.code_key[rows])))
-    same = _equal(keys) | _equal(torch.from_numpy(views.task_key[rows]).repeat(2))
+    same = equal_keys(keys) | equal_keys(torch.from_numpy(views.task_key[rows]).repeat(2))
     own = torch.arange(2 * n).roll(n)  # the column of each text's twin
     same[torch.arange(2 * n), own] = False
     return nn.functional.cross_entropy(scores.masked_fill(same, float("-inf")), own)
@@ -323,7 +324,7 @@ def embed_batch(views: Views, model: StaticModel, batch: Batch) -> tuple[Tensor,
 def in_batch_loss(views: Views, queries: Tensor, codes: Tensor, batch: Batch, config: StaticConfig) -> Tensor:
     """InfoNCE of one batch; equal first sentences, equal code and one task do not count as negatives."""
     keys = (views.doc_key, views.code_key, views.task_key)
-    mask = torch.stack([_equal(torch.from_numpy(key[batch.rows])) for key in keys]).any(dim=0)
+    mask = torch.stack([equal_keys(torch.from_numpy(key[batch.rows])) for key in keys]).any(dim=0)
     return info_nce_loss(queries, codes, temperature=config.temperature, mask=mask)
 
 
@@ -343,11 +344,6 @@ def taught_loss(
         temperature=config.temperature,
         teacher_temperature=config.teacher_temperature,
     )
-
-
-def _equal(keys: Tensor) -> Tensor:
-    """(n, n): whether two of the `keys` (n,) are equal."""
-    return keys[:, None] == keys[None, :]
 
 
 def _join(n_rows: int, parts: list[tuple[Bags, Ints, Flags]]) -> tuple[Tensor, Tensor, Tensor]:

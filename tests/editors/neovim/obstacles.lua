@@ -20,6 +20,14 @@ local function search()
   vim.cmd("OasisSearch wait longer after each failed attempt")
 end
 
+local function wait_for_hits(what)
+  wait(what, function()
+    search()
+    vim.wait(1000, function() return #vim.fn.getqflist() > 0 end, 20)
+    return #vim.fn.getqflist() > 0
+  end)
+end
+
 local scenarios = {}
 
 function scenarios.missing()
@@ -32,11 +40,7 @@ function scenarios.missing()
   local quiet = #said
   assert(vim.uv.fs_symlink(given.command[1], given.folder .. "/oasis"))
   vim.cmd("OasisRestart")
-  wait("hits", function()
-    search()
-    vim.wait(1000, function() return #vim.fn.getqflist() > 0 end, 20)
-    return #vim.fn.getqflist() > 0
-  end)
+  wait_for_hits("hits")
   return quiet
 end
 
@@ -54,11 +58,7 @@ function scenarios.older()
   assert(#vim.tbl_keys(client.attached_buffers) == 0, "a buffer was attached")
   vim.cmd("filetype on")
   vim.cmd.edit(given.root .. "/src/retry.py")
-  wait("hits", function()
-    search()
-    vim.wait(1000, function() return #vim.fn.getqflist() > 0 end, 20)
-    return #vim.fn.getqflist() > 0
-  end)
+  wait_for_hits("hits")
   assert(#vim.lsp.get_clients({ name = "oasis" }) == 1, "a second server was started")
   vim.cmd("OasisRestart")
   return 0
@@ -97,11 +97,7 @@ function scenarios.hung()
   wait("the server", function() return #vim.lsp.get_clients({ name = "oasis" }) == 1 end)
   assert(io.open(given.folder .. "/well", "w")):close()
   vim.cmd("OasisRestart")
-  wait("hits", function()
-    search()
-    vim.wait(1000, function() return #vim.fn.getqflist() > 0 end, 20)
-    return #vim.fn.getqflist() > 0
-  end)
+  wait_for_hits("hits")
   return #vim.lsp.get_clients({ name = "oasis" })
 end
 
@@ -110,11 +106,7 @@ function scenarios.unwritable()
   vim.cmd("filetype on")
   vim.cmd.edit(given.root .. "/src/retry.py")
   wait("the message", says("cannot be opened"))
-  wait("hits all the same", function()
-    search()
-    vim.wait(1000, function() return #vim.fn.getqflist() > 0 end, 20)
-    return #vim.fn.getqflist() > 0
-  end)
+  wait_for_hits("hits all the same")
   return #vim.tbl_filter(function(message) return message:find("cannot be opened", 1, true) end, said)
 end
 
@@ -131,11 +123,7 @@ function scenarios.vanished()
   wait("the message", says("is gone"))
   assert(vim.uv.fs_rename(given.root .. "-gone", given.root))
   vim.cmd("OasisReindex")
-  wait("hits again", function()
-    search()
-    vim.wait(1000, function() return #vim.fn.getqflist() > 0 end, 20)
-    return #vim.fn.getqflist() > 0
-  end)
+  wait_for_hits("hits again")
   return 1
 end
 

@@ -37,7 +37,7 @@ def origin(marked: str, last: str = "") -> Origin:
     """The piece that means the first occurrence of `marked`, up to the end of `last`."""
     start = SOURCE.index(marked)
     end = SOURCE.index(last, start) + len(last) if last else start
-    return origin_at(SOURCE.encode(), PYTHON, "/work/in/a.py", start, end)
+    return origin_at(SOURCE.encode(), PYTHON, "/shop/in/a.py", start, end)
 
 
 @pytest.mark.parametrize("place", ["def read", "one at a time", "rows = []", "Read all rows", "return rows"])
@@ -46,7 +46,7 @@ def test_a_place_means_the_function_around_it(place: str) -> None:
     assert (found.name, found.container) == ("read", "Store")
     assert found.text_utf8.startswith(b"def read(self")
     assert found.encoded_text.startswith("Store.read\ndef read(self")
-    lies = found.place_in(PurePath("/work"))
+    lies = found.place_in(PurePath("/shop"))
     assert lies is not None
     assert SOURCE.encode()[lies.start_byte : lies.end_byte] == found.text_utf8
 
@@ -54,7 +54,7 @@ def test_a_place_means_the_function_around_it(place: str) -> None:
 def test_a_piece_has_a_place_in_every_folder_that_holds_it() -> None:
     found = origin("def read")
     paths = [
-        place and place.path for place in map(found.place_in, map(PurePath, ("/work", "/work/in", "/x")))
+        place and place.path for place in map(found.place_in, map(PurePath, ("/shop", "/shop/in", "/x")))
     ]
     assert paths == ["in/a.py", "a.py", None]
 

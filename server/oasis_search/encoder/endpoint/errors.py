@@ -33,7 +33,8 @@ _SIZE = re.compile(
 )
 _SIZE_AT_500 = re.compile(r"too (?:large|long) to|input is too|input .* tokens\) is too", re.IGNORECASE)
 _COUNT = re.compile(r"> maximum allowed batch size|array too long|too many|number of inputs", re.IGNORECASE)
-_QUOTA = re.compile(r"insufficient_quota|exceeded your current quota|billing", re.IGNORECASE)
+QUOTA = re.compile(r"insufficient_quota|exceeded your current quota|billing", re.IGNORECASE)
+"""What a server of 429 says when waiting does not help, since the account is empty."""
 
 
 class RequestError(OasisError):
@@ -125,6 +126,16 @@ def quote_server(body: str) -> str:
     return " ".join(text.split())[:MESSAGE_CHARS]
 
 
+def describe_answer(url: str, status: int, said: str) -> str:
+    """A sentence about an answer that is not 200, with the server's own words if there are any."""
+    return f'{url} answered {status}: "{said}".' if said else f"{url} answered {status}."
+
+
+def quote_reason(lost: LostConnection, key: str) -> str:
+    """Why there is no connection, at most `MESSAGE_CHARS` characters, without the key."""
+    return mask(" ".join(lost.reason.split())[:MESSAGE_CHARS], key)
+
+
 def mask(text: str, key: str) -> str:
     """`text` without the key."""
     return text.replace(key, "***") if key else text
@@ -147,7 +158,7 @@ def part_to_keep(message: str) -> float:
 def _explain_refusal(options: EndpointOptions, refusal: Refusal, key: str) -> EndpointError:
     status, body = refusal.status, refusal.body
     said = mask(quote_server(body), key)
-    answer = f'{options.url} answered {status}: "{said}".' if said else f"{options.url} answered {status}."
+    answer = describe_answer(options.url, status, said)
     if 300 <= status < 400:
         return EndpointError(
             f"{options.url} redirects to {mask(refusal.location, key) or 'nowhere'}. Text and key are sent "
@@ -173,7 +184,7 @@ def _explain_refusal(options: EndpointOptions, refusal: Refusal, key: str) -> En
             f"{answer} Lower max_chars, or start the server with larger batches (llama.cpp: -b and -ub).",
             keep=part_to_keep(said),
         )
-    if status == 429 and _QUOTA.search(body):
+    if status == 429 and QUOTA.search(body):
         return EndpointError(f"{answer} The account has no credit left; top it up or choose another model.")
     if status in TRANSIENT_STATUS:
         remedy = "Lower requests_per_minute or concurrency." if status == 429 else "Look at the server's log."
@@ -182,7 +193,7 @@ def _explain_refusal(options: EndpointOptions, refusal: Refusal, key: str) -> En
 
 
 def _explain_lost_connection(options: EndpointOptions, lost: LostConnection, key: str) -> EndpointError:
-    said = mask(" ".join(lost.reason.split())[:MESSAGE_CHARS], key)
+    said = quote_reason(lost, key)
     if "CERTIFICATE_VERIFY_FAILED" in said:
         return EndpointError(
             f"{options.url} shows a certificate that cannot be trusted ({said}). Name its authority's file "
