@@ -8,8 +8,9 @@ import { findServer } from "./environment";
 import { FolderStatus, SEARCH, SEARCH_STREAM, SearchStream, STATUS_CHANGED } from "./protocol";
 import { SECTION, settingsThatAreSet } from "./settings";
 
-/** Ends of the server, one after another, after which it is left alone. */
+/** So many ends of the server within `ENDS_WITHIN_MS`, and it is left alone. */
 const MAX_ENDS = 5;
+const ENDS_WITHIN_MS = 3 * 60_000;
 /** A server that does not end by then is left to end by itself, so that another can be started. */
 const STOP_PATIENCE_MS = 5_000;
 const CONSENT = "oasis.consent";
@@ -19,7 +20,7 @@ export class Session implements vscode.Disposable {
   private starting: Promise<LanguageClient | undefined> | undefined;
   /** How often it was stopped; a start that was under way then comes to nothing. */
   private stops = 0;
-  private ends = 0;
+  private ends: number[] = [];
   /** Why there is no server, once somebody was told; until an explicit command nothing is tried again. */
   private blocked: string | undefined;
   /** What was said of folders, so that nothing is said twice. */
@@ -123,7 +124,7 @@ export class Session implements vscode.Disposable {
     this.client = undefined;
     this.starting = undefined;
     this.stops += 1;
-    this.ends = 0;
+    this.ends = [];
     this.blocked = undefined;
     this.told.clear();
     this.stateEmitter.fire("stopped");
@@ -207,11 +208,12 @@ export class Session implements vscode.Disposable {
       return; // it is no longer wanted, or it ended while it started, which its start notices
     }
     this.client = undefined;
-    this.ends += 1;
-    if (this.ends < MAX_ENDS) {
+    const now = performance.now();
+    this.ends = [...this.ends.filter((end) => now - end < ENDS_WITHIN_MS), now];
+    if (this.ends.length < MAX_ENDS) {
       void this.started();
     } else {
-      this.fail(`The server ended ${this.ends} times and is left alone now.`);
+      this.fail(`The server ended ${this.ends.length} times and is left alone now.`);
     }
   }
 

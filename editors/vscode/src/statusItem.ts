@@ -96,6 +96,10 @@ export async function chooseModel(): Promise<void> {
     ? await vscode.window.showInputBox({ prompt: "A model folder, or the name of a downloaded model" })
     : chosen?.label;
   if (name) {
-    await vscode.workspace.getConfiguration("oasis").update("search.model", name, vscode.ConfigurationTarget.Global);
+    // Where the workspace has a value of its own, that one rules.
+    const configuration = vscode.workspace.getConfiguration("oasis");
+    const isOwn = configuration.inspect("search.model")?.workspaceValue !== undefined;
+    const target = isOwn ? vscode.ConfigurationTarget.Workspace : vscode.ConfigurationTarget.Global;
+    await configuration.update("search.model", name, target);
   }
 }

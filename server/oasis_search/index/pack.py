@@ -50,13 +50,17 @@ class Pack:
             return None
         if not all(fingerprint in segment.vectors for segment in segments):
             return None
+        try:
+            places = {
+                path: (at, file)
+                for at, (segment, mask) in enumerate(zip(segments, masks, strict=True))
+                for file, path in enumerate(segment.paths)
+                if segment.first_units[file] < segment.first_units[file + 1]
+                and mask[segment.first_units[file]]
+            }
+        except IndexError:  # Its arrays are damaged.
+            return None
         self._saved = dict(zip(segments, listed["segments"], strict=True))
-        places = {
-            path: (at, file)
-            for at, (segment, mask) in enumerate(zip(segments, masks, strict=True))
-            for file, path in enumerate(segment.paths)
-            if segment.first_units[file] < segment.first_units[file + 1] and mask[segment.first_units[file]]
-        }
         return Snapshot(1, tuple(segments), tuple(masks), places)
 
     def save(self, snapshot: Snapshot) -> None:

@@ -89,6 +89,19 @@ function scenarios.ending()
   return #vim.tbl_filter(function(message) return message:find("next question starts it again", 1, true) end, said)
 end
 
+function scenarios.ending_seldom()
+  local now = vim.uv.now()
+  vim.uv.now = function() return now end
+  require("oasis").setup({ cmd = given.ending })
+  for _ = 1, 7 do
+    search()
+    local before = #said
+    wait("the end", function() return #said > before end)
+    now = now + 60 * 1000
+  end
+  return #vim.tbl_filter(function(message) return message:find("next question starts it again", 1, true) end, said)
+end
+
 function scenarios.hung()
   local settings = { cacheDir = given.cache }
   require("oasis").setup({ cmd = { "sh", given.folder .. "/server" }, settings = settings })

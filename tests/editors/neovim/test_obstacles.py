@@ -59,6 +59,7 @@ def run_script(script: str, base: Path, given: dict[str, Any]) -> dict[str, Any]
         ("older", 0),
         ("foreign", 1),
         ("ending", 4),
+        ("ending_seldom", 7),
         ("hung", 1),
         ("unwritable", 1),
         ("vanished", 1),

@@ -89,7 +89,9 @@ def test_any_doubt_is_a_miss(tmp_path: Path, snapshot: Snapshot) -> None:
     listing.write_text(good)
     segment = next(tmp_path.glob("*.segment"))
     content = segment.read_bytes()
-    for damaged in (content[:-1], content[:5], b"", content + b"x", b"\xff" * len(content)):
+    head = content[: 8 + int.from_bytes(content[:8], "little")]
+    arrays = (bytes(range(256)) * len(content))[: len(content) - len(head)]
+    for damaged in (content[:-1], content[:5], b"", content + b"x", b"\xff" * len(content), head + arrays):
         segment.write_bytes(damaged)
         assert Pack(tmp_path).load(FINGERPRINT) is None, len(damaged)
     segment.unlink()

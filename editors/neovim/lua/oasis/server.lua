@@ -30,9 +30,11 @@ M.streams = {}
 
 local request_cancelled = -32800 -- LSP, RequestCancelled
 
-local max_ends = 5 -- of the server, one after another, after which only :OasisRestart starts it
+-- So many ends of the server within this time, and only :OasisRestart starts it.
+local max_ends, ends_within_ms = 5, 3 * 60 * 1000
 
-local ends = 0
+---@type integer[] when the server ended lately, in ms
+local ends = {}
 local is_leaving = false
 
 ---@type string? why there is no server, once that was said
@@ -137,9 +139,13 @@ local function on_exit(code, signal)
     if is_leaving or obstacle or (code == 0 and signal == 0) then
       return
     end
-    ends = ends + 1
-    if ends >= max_ends then
-      give_up(string.format("the server ended %d times and is left alone now; see :OasisLog.", ends))
+    local now = vim.uv.now()
+    ends = vim.tbl_filter(function(ended)
+      return now - ended < ends_within_ms
+    end, ends)
+    table.insert(ends, now)
+    if #ends >= max_ends then
+      give_up(string.format("the server ended %d times and is left alone now; see :OasisLog.", #ends))
     else
       M.say(string.format("the server ended (code %d); the next question starts it again.", code), vim.log.levels.WARN)
     end
@@ -220,7 +226,7 @@ end
 ---Ends the server and starts it again, whatever stood in the way before.
 function M.restart()
   local old = client_of_this_nvim()
-  obstacle, ends, told = nil, 0, {}
+  obstacle, ends, told = nil, {}, {}
   if old then
     local function has_ended()
       return client_of_this_nvim() == nil
@@ -245,7 +251,7 @@ end
 ---@param opts? oasis.Options
 function M.setup(opts)
   M.options = vim.tbl_deep_extend("force", M.options, opts or {})
-  obstacle, ends, told = nil, 0, {}
+  obstacle, ends, told = nil, {}, {}
   local group = vim.api.nvim_create_augroup("oasis", { clear = true })
   vim.api.nvim_create_autocmd("VimLeavePre", {
     group = group,

@@ -73,7 +73,7 @@ const checks = {
     });
   },
 
-  async "pause, resume and a model are taken while it runs"() {
+  async "pause, resume and indexing anew are taken while it runs"() {
     await vscode.commands.executeCommand("oasis.ui.pause");
     await vscode.commands.executeCommand("oasis.ui.resume");
     await vscode.commands.executeCommand("oasis.ui.reindex");
@@ -131,6 +131,27 @@ const checks = {
     await vscode.commands.executeCommand("oasis.ui.stop");
     const found = await vscode.commands.executeCommand("vscode.executeWorkspaceSymbolProvider", "haversine");
     assert.equal(found?.some((symbol) => symbol.name.includes("haversine")) ?? false, false);
+  },
+
+  async "a chosen model is set where the value that rules stands"() {
+    const own = () => vscode.workspace.getConfiguration("oasis").inspect("search.model");
+    const choose = async () => {
+      let isChosen = false;
+      const choosing = vscode.commands.executeCommand("oasis.ui.chooseModel").then(() => (isChosen = true));
+      await until(async () => {
+        await vscode.commands.executeCommand("workbench.action.acceptSelectedQuickOpenItem"); // the first, static
+        return isChosen;
+      });
+      await choosing;
+    };
+    const set = (value, target) => vscode.workspace.getConfiguration("oasis").update("search.model", value, target);
+    await set("mini", vscode.ConfigurationTarget.Workspace);
+    await choose();
+    assert.deepEqual([own().workspaceValue, own().globalValue], ["static", undefined]);
+    await set(undefined, vscode.ConfigurationTarget.Workspace);
+    await choose();
+    assert.deepEqual([own().workspaceValue, own().globalValue], [undefined, "static"]);
+    await set(undefined, vscode.ConfigurationTarget.Global);
   },
 
   async "a private environment that works is kept when another one cannot be made"() {
