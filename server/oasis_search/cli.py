@@ -42,12 +42,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader has what it wanted (`| head`). Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return EXIT_FOUND
     except OasisError as error:
         sys.stderr.write(f"oasis: {shown_path(str(error))}\n")
         return EXIT_ERROR
+    except OSError as error:  # A full disk, say; Python's own status for it would mean "nothing was found".
+        _drop_output()
+        sys.stderr.write(f"oasis: {error}\n")
+        return EXIT_ERROR
     return status
+
+
+def _drop_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(arguments: argparse.Namespace) -> int:

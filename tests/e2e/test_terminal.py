@@ -99,6 +99,26 @@ def test_closed_pipe_ends_quietly(oasis: Run, folder: Path, environment: dict[st
     assert process.returncode == 0
 
 
+@pytest.mark.parametrize("verb", [["search", "decode"], ["status", "--json"]])
+def test_a_full_disk_is_an_error_and_not_an_empty_answer(
+    folder: Path, environment: dict[str, str], verb: list[str]
+) -> None:
+    with open("/dev/full", "w") as full:
+        command = [*OASIS, *verb, str(folder)]
+        done = subprocess.run(command, env=environment, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 2
+    assert done.stderr.decode().strip().splitlines()[-1].startswith("oasis: [Errno 28]")
+
+
+def test_index_that_cannot_be_written_is_an_error(folder: Path, environment: dict[str, str]) -> None:
+    nowhere = environment | {"OASIS_CACHE_DIR": "/proc/nowhere"}
+    done = subprocess.run(
+        [*OASIS, "index", str(folder)], env=nowhere, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "/proc/nowhere" in done.stderr
+
+
 @contextlib.contextmanager
 def terminal() -> Iterator[tuple[int, list[bytes]]]:
     """The slave side of a pseudo terminal, and what was written to it after the block.

@@ -15,7 +15,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-RECORD_FORMAT = 3
+RECORD_FORMAT = 4
 """Grows when the byte form, the cutting of units or the terms change: old records are then misses."""
 
 KEY_BYTES = 16

@@ -36,6 +36,8 @@ _RUN = 3
 
 _MEMBER_SIGNS = frozenset((".", "->", "::", "?."))
 
+_FUNCTION_WORDS = frozenset(("def", "function", "fn", "func", "fun"))
+
 _FAMILIES = {"tsx": "javascript", "typescript": "javascript", "c": "cpp"}
 """Languages whose code can be a copy of code in the other."""
 
@@ -91,12 +93,28 @@ def _with_numbered_names(found: Sequence[Leaf]) -> Iterator[str]:
     Who renames a variable leaves members and keywords of that name alone, so these are names of their own.
     """
     numbers: dict[tuple[str, str], int] = {}
+    parameters = _parameters(found)
     for place, leaf in enumerate(found):
         if leaf.part == "name":
             role = _role(found, place)
+            if (
+                role == "keyword" and place in parameters
+            ):  # Its type or default follows; it is used by this name.
+                role = "variable"
             yield f"<{role} {numbers.setdefault((role, leaf.text), len(numbers))}>"
         else:
             yield leaf.text if leaf.part == "language" else "<literal>"
+
+
+def _parameters(found: Sequence[Leaf]) -> range:
+    """Places of the first parenthesised list behind the word that begins a function, or behind the start."""
+    start = next((place for place, leaf in enumerate(found) if leaf.text in _FUNCTION_WORDS), 0)
+    depth = 0
+    for place in range(start, len(found)):
+        depth += (found[place].text == "(") - (found[place].text == ")")
+        if depth == 0 and found[place].text == ")":
+            return range(start, place)
+    return range(0)
 
 
 def _role(found: Sequence[Leaf], place: int) -> str:

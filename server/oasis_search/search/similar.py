@@ -153,14 +153,28 @@ def _neighbour(
 
 
 def _outside(snapshot: Snapshot, place: Place, allowed: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
-    """(size,) `allowed` without the units that share a byte with the place: itself, around and inside it."""
+    """(size,) `allowed` without the units that share a byte with the place: itself, around and inside it.
+
+    Of a unit in parts all parts count, as a piece of a function is no copy of another piece of it.
+    """
     mask = np.ones(snapshot.size, bool) if allowed is None else allowed.copy()
+    touched = set()
     for unit in snapshot.units_of(place.path):
         segment, row = snapshot.locate(unit)
         start, end = segment.spans[row, :2].tolist()
         if start < place.end_byte and place.start_byte < end:
             mask[unit] = False
+            touched.add(_whole(snapshot, unit))
+    for unit in snapshot.units_of(place.path):
+        if _whole(snapshot, unit) in touched:
+            mask[unit] = False
     return mask
+
+
+def _whole(snapshot: Snapshot, unit: int) -> tuple[str, int]:
+    """Equal for the parts of one unit."""
+    view = snapshot.view(unit)
+    return view.path, view.name_span.start_byte if view.part else view.span.start_byte
 
 
 def _whole_units(snapshot: Snapshot, ranking: NDArray[np.int64]) -> list[int]:
@@ -168,8 +182,7 @@ def _whole_units(snapshot: Snapshot, ranking: NDArray[np.int64]) -> list[int]:
     seen: set[tuple[str, int]] = set()
     kept = []
     for at, unit in enumerate(ranking.tolist()):
-        view = snapshot.view(unit)
-        whole = (view.path, view.name_span.start_byte if view.part else view.span.start_byte)
+        whole = _whole(snapshot, unit)
         if whole not in seen:
             seen.add(whole)
             kept.append(at)

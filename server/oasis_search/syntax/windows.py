@@ -15,7 +15,7 @@ from oasis_search.syntax.units import CodeUnit
 WINDOW_LINES = 40
 
 _MARKDOWN = re.compile(
-    rb"^ {0,3}(?P<fence>```+|~~~+)[^\n]*$"
+    rb"^ {0,3}(?P<fence>```+(?=[^`\n]*$)|~~~+)[ \t]*(?P<info>[^\n]*)$"
     rb"|^ {0,3}(?P<marks>#{1,6})[ \t]+(?P<title>[^\n]*?)[ \t]*#*[ \t]*\r?$"
     rb"|^ {0,3}(?P<over>[^\s#>|+*`~=-][^\n]{0,200})\n(?P<under>={3,}|-{3,})[ \t]*\r?$",
     re.MULTILINE,
@@ -123,7 +123,7 @@ def _headings(source: bytes, language: Language) -> list[_Heading]:
         if (mark := groups.get("fence")) is not None:
             if not fence:
                 fence = mark
-            elif mark.startswith(fence):
+            elif mark.startswith(fence) and not groups["info"].strip():
                 fence = b""
             continue
         title = "title" if groups.get("title") is not None else "over"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from oasis_search.errors import WorkspaceError
 from oasis_search.search.query import Query
 from oasis_search.settings import Settings
 from oasis_search.terminal.arguments import (
@@ -49,6 +50,8 @@ def index(typed: str, *, is_rebuild: bool) -> None:
         wait_ready(session)
         wait_model(session)
         (state,) = session.status()
+    if state.message:  # As when the index cannot be written: then nothing of this will be there again.
+        raise WorkspaceError(state.message)
     sys.stdout.write(f"{_describe_index(state)} Took {time.perf_counter() - started:.1f} s.\n")
 
 

@@ -276,7 +276,8 @@ class Indexer:
             if now >= folder.save_due:
                 folder.save()
                 self._announcer.note(folder)
-            if complete and folder.phase in (Phase.INDEXING, Phase.SCANNING):
+            is_read = complete and not any(place[0] == root for place in self._edited)
+            if is_read and folder.phase in (Phase.INDEXING, Phase.SCANNING):
                 folder.save()  # Entries alone may wait for the store.
                 folder.phase = Phase.READY
                 self._announcer.note(folder)

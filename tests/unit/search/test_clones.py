@@ -49,6 +49,25 @@ def test_other_names_everywhere_the_same_are_a_renaming_and_a_mixture_is_not() -
 
 
 @pytest.mark.parametrize(
+    ("language", "first", "second", "expected"),
+    [
+        ("python", "def less(a: int, b: int): return a - b", "def less(a: int, b: int): return b - a",
+         "edited"),
+        ("python", "def minus(a=1, b=2): return a - b", "def minus(a=1, b=2): return b - a", "edited"),
+        ("typescript", "function f(a: string, b: string) { copy(a, b); return a }",
+         "function f(a: string, b: string) { copy(b, a); return b }", "edited"),
+        ("rust", "fn f(a: &str, b: &str) { g(a, b); }", "fn f(a: &str, b: &str) { g(b, a); }", "edited"),
+        ("python", "def f(x: int): return g(key=x)", "def f(y: int): return g(key=y)", "renamed"),
+        ("python", "def f(x, z=1): return g(x=x, z=z)", "def f(y, w=1): return g(x=y, z=w)", "renamed"),
+    ],
+)  # fmt: skip
+def test_a_parameter_with_a_type_or_default_is_the_variable_that_is_used(
+    language: str, first: str, second: str, expected: str
+) -> None:
+    assert level(first, second, language, language) == expected
+
+
+@pytest.mark.parametrize(
     ("first", "second"),
     [("function f(a) { return a + 1 }", "function f(a: number) { return a + 1 }")],
 )

@@ -80,6 +80,15 @@ def test_neither_itself_nor_what_lies_around_or_inside_is_found(build: "Build") 
     assert "a.py" not in {path for path, _ in names(snapshot, SimilarQuery(place=whole), "read")}
 
 
+def test_no_part_of_a_long_function_is_found_for_another_of_it(build: "Build") -> None:
+    lines = "".join(f"    total_{n} = charge(rows[{n}], rate_{n}, 'audit {n}')\n" for n in range(120))
+    snapshot = build({"long.py": f"def audit(rows):\n{lines}", "b.py": "def send(mail):\n    post(mail)\n"})
+    assert len(snapshot.units_of("long.py")) > 1
+    first = lines.splitlines()[0]
+    found = names(snapshot, SimilarQuery(place=Place("long.py", 20, 40)), first)
+    assert found == [("b.py", "send")]
+
+
 def test_filters_restrict_and_nothing_known_finds_nothing(build: "Build") -> None:
     snapshot = build(FILES)
     only_go = SimilarQuery(filter=Filter(languages=frozenset({"go"})))

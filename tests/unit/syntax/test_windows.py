@@ -46,6 +46,12 @@ def test_hashes_in_fences_and_front_matter_are_no_headings() -> None:
     assert names("markdown", source) == [("", ""), ("", "A")]
 
 
+def test_code_within_a_line_opens_no_fence_and_a_fence_with_a_language_closes_none() -> None:
+    assert names("markdown", "# A\n\n```npm install``` does it\n\n## B\n\nbody\n") == [("", "A"), ("A", "B")]
+    source = "# A\n```\n```python\n# not one\n```\nbody\n# B\nbody\n"
+    assert names("markdown", source) == [("", "A"), ("", "B")]
+
+
 def test_underlined_headings() -> None:
     assert names("markdown", "Guide\n=====\nHello.\n\nInstall\n---\nRun.\n") == [
         ("", "Guide"),

@@ -251,6 +251,26 @@ def test_status_counts_never_fall_while_indexing(cache: Path, root: Path) -> Non
     assert seen[-1].files_done == seen[-1].files_total == 303
 
 
+def test_a_folder_is_ready_with_the_files_that_were_opened_while_it_was_read(
+    cache: Path, root: Path, tmp_path: Path
+) -> None:
+    write(tmp_path / "first", {"a.py": "def warm_up():\n    return 1\n"})
+    files = [root / name for name in ("bank/account.py", "bank/rates.py", "README.md")]
+    opened = [FileChange(path, Cause.EDITED, path.read_text()) for path in files]
+    with Session(Settings(cache_dir=str(cache))) as session:
+        session.add_folder(tmp_path / "first")
+        assert session.wait_ready(READY_S)
+        session.add_folder(root)
+        end = time.monotonic() + READY_S
+        while session.status()[-1].files_total < len(files) and time.monotonic() < end:
+            time.sleep(0.001)
+        session.apply(opened)
+        while (found := session.status()[-1]).phase is not Phase.READY and time.monotonic() < end:
+            time.sleep(0.001)
+        assert session.wait_ready(READY_S)
+        assert found.coverage.units == session.status()[-1].coverage.units > len(files) - 1
+
+
 def test_paused_indexing_waits_and_resumed_indexing_ends(cache: Path, root: Path) -> None:
     with Session(Settings(cache_dir=str(cache))) as session:
         session.pause()

@@ -73,6 +73,10 @@ def connect(url: str, key: str, timeout_s: float) -> "openai.AsyncOpenAI":
     )
 
 
+_LEAST_SECRET = 8
+"""Characters. Shorter keys are made up for servers that want any, and occur in good answers by chance."""
+
+
 async def exchange(request: Awaitable[_RawAnswer], timeout_s: float, key: str) -> bytes | Failure:
     """The body of the answer, the key masked, or why there is none within `timeout_s` in all."""
     import openai
@@ -80,7 +84,7 @@ async def exchange(request: Awaitable[_RawAnswer], timeout_s: float, key: str) -
     try:
         async with asyncio.timeout(timeout_s):
             content = (await request).content
-            return content.replace(key.encode(), b"***") if key else content
+            return content.replace(key.encode(), b"***") if len(key) >= _LEAST_SECRET else content
     except (TimeoutError, openai.APITimeoutError):
         return TimedOut()
     except openai.APIStatusError as error:

@@ -69,6 +69,15 @@ def test_key_is_sent_as_bearer_token(
     assert endpoint.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
+@pytest.mark.parametrize("key", ["x", "1", "data"])
+def test_short_keys_of_servers_that_want_any_spoil_no_answer(
+    endpoint: BadEndpoint, connect: Connect, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    plain = connect().encode(["a"])
+    monkeypatch.setenv("MY_KEY", key)
+    assert (connect(key_variable="MY_KEY").encode(["a"]) == plain).all()
+
+
 def test_dimensions_are_sent_only_when_set(endpoint: BadEndpoint, connect: Connect) -> None:
     assert connect(dimensions=16).dim == 16
     assert endpoint.requests[0].body["dimensions"] == 16
