@@ -697,8 +697,11 @@ files of the project."
 
 (defun oasis--list (title message again insert)
   "Show the list TITLE with MESSAGE, filled by INSERT; call AGAIN to renew it."
-  (let ((buffer (get-buffer-create "*oasis*")))
+  (let ((buffer (get-buffer-create "*oasis*"))
+        (directory default-directory))
     (with-current-buffer buffer
+      ;; Commands in the list are about the project that it is of.
+      (setq default-directory directory)
       (let ((inhibit-read-only t))
         (unless (derived-mode-p 'oasis-results-mode) (oasis-results-mode))
         (erase-buffer)
@@ -747,7 +750,7 @@ files of the project."
    (format "OASIS: %s" query)
    (oasis--ask connection :oasis/search (oasis--search-parameters query root))
    (lambda ()
-     (oasis--list-search (oasis--connect (car (oref connection roots)))
+     (oasis--list-search (oasis--connect (oasis--root))
                          query root))))
 
 ;;;###autoload
@@ -870,7 +873,7 @@ The newest question wins: answers to older ones are dropped."
       (oasis--list-hits
        (format "OASIS: like %s" (plist-get result :origin)) result
        (lambda ()
-         (oasis--list-similar (oasis--connect (car (oref connection roots)))
+         (oasis--list-similar (oasis--connect (oasis--root))
                               parameters))))))
 
 (cl-defstruct oasis--location

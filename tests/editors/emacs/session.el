@@ -115,6 +115,11 @@
     (oasis-mode 1)
     (wait "the second project" (lambda () (equal (phase (plist-get given :second)) "ready")))
     (note :second (search "when is the next high tide" "tide.py"))
+    (visit "src/retry.py")
+    (oasis-search "wait longer after each failed attempt")
+    (switch-to-buffer (find-file-noselect (expand-file-name "tide.py" (plist-get given :second))))
+    (oasis-search "when is the next high tide" t)
+    (note :list_root (with-current-buffer "*oasis*" (oasis--root)))
     (note :servers (length oasis--connections))
 
     (visit "src/retry.py")

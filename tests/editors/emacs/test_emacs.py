@@ -195,6 +195,10 @@ def test_second_project_joins_the_same_server(outcome: dict[str, object]) -> Non
     assert outcome["servers"] == 1
 
 
+def test_commands_in_a_list_are_about_the_project_it_is_of(outcome: dict[str, object]) -> None:
+    assert Path(str(outcome["list_root"])).name == "second"
+
+
 def test_duplicates_are_listed_in_groups(outcome: dict[str, object]) -> None:
     assert str(outcome["no_duplicates"]).startswith("OASIS: ")
     title, text = _texts(outcome["duplicates"])
