@@ -96,11 +96,7 @@ def _with_numbered_names(found: Sequence[Leaf]) -> Iterator[str]:
     parameters = _parameters(found)
     for place, leaf in enumerate(found):
         if leaf.part == "name":
-            role = _role(found, place)
-            if (
-                role == "keyword" and place in parameters
-            ):  # Its type or default follows; it is used by this name.
-                role = "variable"
+            role = _role(found, place, is_parameter=place in parameters)
             yield f"<{role} {numbers.setdefault((role, leaf.text), len(numbers))}>"
         else:
             yield leaf.text if leaf.part == "language" else "<literal>"
@@ -117,10 +113,12 @@ def _parameters(found: Sequence[Leaf]) -> range:
     return range(0)
 
 
-def _role(found: Sequence[Leaf], place: int) -> str:
+def _role(found: Sequence[Leaf], place: int, *, is_parameter: bool) -> str:
     before = found[place - 1].text if place else ""
     if before in _MEMBER_SIGNS:
         return "member"
+    if is_parameter:  # What follows is its type or default; the body uses it by this name.
+        return "variable"
     after = found[place + 1].text if place + 1 < len(found) else ""
     return "keyword" if before in ("(", ",") and after in ("=", ":") else "variable"
 

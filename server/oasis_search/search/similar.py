@@ -163,7 +163,6 @@ def _outside(snapshot: Snapshot, place: Place, allowed: NDArray[np.bool_] | None
         segment, row = snapshot.locate(unit)
         start, end = segment.spans[row, :2].tolist()
         if start < place.end_byte and place.start_byte < end:
-            mask[unit] = False
             touched.add(_whole(snapshot, unit))
     for unit in snapshot.units_of(place.path):
         if _whole(snapshot, unit) in touched:

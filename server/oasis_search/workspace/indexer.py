@@ -146,7 +146,7 @@ class Indexer:
                 and (folders[root].is_complete or folders[root].phase is not Phase.READY)
                 and root not in self._walks.running
                 and root not in self._rescans
-                and not any(place[0] == root for place in self._edited)
+                and not self._has_edits(root)
                 for root in roots
             )
         )
@@ -263,6 +263,10 @@ class Indexer:
         self._settle(now)
         self._announcer.announce()
 
+    def _has_edits(self, root: Path) -> bool:
+        """Whether texts of the editor in this folder wait to be read."""
+        return any(place[0] == root for place in self._edited)
+
     def _settle(self, now: float) -> None:
         """Publishes what is due, and notices folders that are complete."""
         for root, folder in self.folders.items():
@@ -276,7 +280,7 @@ class Indexer:
             if now >= folder.save_due:
                 folder.save()
                 self._announcer.note(folder)
-            is_read = complete and not any(place[0] == root for place in self._edited)
+            is_read = complete and not self._has_edits(root)
             if is_read and folder.phase in (Phase.INDEXING, Phase.SCANNING):
                 folder.save()  # Entries alone may wait for the store.
                 folder.phase = Phase.READY

@@ -78,7 +78,7 @@ _LEAST_SECRET = 8
 
 
 async def exchange(request: Awaitable[_RawAnswer], timeout_s: float, key: str) -> bytes | Failure:
-    """The body of the answer, the key masked, or why there is none within `timeout_s` in all."""
+    """The body of the answer, the key masked if it is a secret, or why there is none within `timeout_s`."""
     import openai
 
     try:
